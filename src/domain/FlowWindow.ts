@@ -1,0 +1,203 @@
+/**
+ * The sender's window: how many datagrams may be under way to the receivers that count. It opens with acknowledgements up
+ * to the smallest credit of those that count, halves at most once per round trip on loss, and never falls below
+ * min(`windowMin`, credit). A receiver that says nothing for a while no longer counts (`lagging`), so that one stalled
+ * process does not stop the others; it counts again when it has settled everything that is not kept any more.
+ */
+import type { MemberId } from "./Stamp.ts"
+
+interface Receiver {
+  received: number
+  settled: number
+  credit: number
+  /** When it last said something, in ticks. */
+  heardMillis: number
+  lagging: boolean
+}
+
+export interface Options {
+  readonly windowInitial?: number | undefined
+  readonly windowMin?: number | undefined
+  readonly laggardMillis?: number | undefined
+  readonly probeMillis?: number | undefined
+  readonly probeMillisMax?: number | undefined
+}
+
+export interface FlowWindow {
+  readonly options: Required<Options>
+  readonly receivers: Map<MemberId, Receiver>
+  window: number
+  halvedMillis: number
+  roundTripMillis: number
+  /** The number whose acknowledgement is timed, and when it was sent. */
+  timedNumber: number
+  timedMillis: number
+  /** When the oldest unacknowledged number was sent, about: laggards are judged from here. */
+  waitingSince: number
+  highest: number
+  probeDue: number
+  probeIntervalMillis: number
+}
+
+export const make = (options: Options = {}): FlowWindow => {
+  const resolved: Required<Options> = {
+    windowInitial: options.windowInitial ?? 16,
+    windowMin: options.windowMin ?? 4,
+    laggardMillis: options.laggardMillis ?? 500,
+    probeMillis: options.probeMillis ?? 20,
+    probeMillisMax: options.probeMillisMax ?? 1_000
+  }
+  return {
+    options: resolved,
+    receivers: new Map(),
+    window: resolved.windowInitial,
+    halvedMillis: -Infinity,
+    roundTripMillis: 1,
+    timedNumber: 0,
+    timedMillis: 0,
+    waitingSince: Infinity,
+    highest: 0,
+    probeDue: Infinity,
+    probeIntervalMillis: resolved.probeMillis
+  }
+}
+
+const creditMin = (self: FlowWindow): number => {
+  let least = Infinity
+  for (const receiver of self.receivers.values()) if (!receiver.lagging && receiver.credit < least) least = receiver.credit
+  return least
+}
+
+const receivedMin = (self: FlowWindow): number => {
+  let least = Infinity
+  for (const receiver of self.receivers.values()) if (!receiver.lagging && receiver.received < least) least = receiver.received
+  return least
+}
+
+/** A receiver acknowledged. The first acknowledgement makes it count. */
+export const onAck = (
+  self: FlowWindow,
+  member: MemberId,
+  ack: { readonly received: number; readonly settled: number; readonly credit: number },
+  nowMillis: number,
+  lowest: number,
+  highest: number
+): void => {
+  self.highest = highest
+  const known = self.receivers.get(member)
+  if (known === undefined) {
+    self.receivers.set(member, { ...ack, heardMillis: nowMillis, lagging: ack.settled < lowest - 1 })
+    return
+  }
+  const progress = Math.max(0, ack.received - known.received)
+  known.received = Math.max(known.received, ack.received)
+  known.settled = Math.max(known.settled, ack.settled)
+  known.credit = ack.credit
+  known.heardMillis = nowMillis
+  if (known.lagging && known.settled >= lowest - 1) known.lagging = false
+  if (self.timedNumber > 0 && ack.received >= self.timedNumber) {
+    const sample = Math.max(0.05, nowMillis - self.timedMillis)
+    self.roundTripMillis += (sample - self.roundTripMillis) / 8
+    self.timedNumber = 0
+  }
+  if (progress > 0) {
+    self.probeDue = Infinity
+    self.probeIntervalMillis = self.options.probeMillis
+    self.waitingSince = receivedMin(self) >= highest ? Infinity : nowMillis
+    const limit = creditMin(self)
+    // One datagram more for each acknowledged: doubling once per round trip.
+    self.window = Math.max(Math.min(self.options.windowMin, limit), Math.min(limit, self.window + progress))
+  }
+}
+
+/** A receiver missed something. */
+export const onLoss = (self: FlowWindow, member: MemberId, nowMillis: number): void => {
+  const receiver = self.receivers.get(member)
+  if (receiver !== undefined) receiver.heardMillis = nowMillis
+  if (nowMillis - self.halvedMillis < Math.max(1, self.roundTripMillis)) return
+  self.halvedMillis = nowMillis
+  self.window = Math.max(Math.min(self.options.windowMin, creditMin(self)), Math.floor(self.window / 2))
+}
+
+export const leave = (self: FlowWindow, member: MemberId): void => {
+  self.receivers.delete(member)
+}
+
+/** A number was sent for the first time. */
+export const sent = (self: FlowWindow, number: number, nowMillis: number): void => {
+  self.highest = number
+  if (self.waitingSince === Infinity) self.waitingSince = nowMillis
+  if (self.timedNumber === 0) {
+    self.timedNumber = number
+    self.timedMillis = nowMillis
+  }
+}
+
+/** How many datagrams may be sent now; 0 while nobody counts. */
+export const available = (self: FlowWindow, highest: number): number => {
+  const least = receivedMin(self)
+  if (least === Infinity) return 0
+  return Math.max(0, least + Math.min(self.window, creditMin(self)) - highest)
+}
+
+const patience = (self: FlowWindow): number => Math.max(4 * self.roundTripMillis, self.options.laggardMillis)
+
+/** The receivers that no longer count from now on. */
+export const due = (self: FlowWindow, nowMillis: number, _lowest: number): ReadonlyArray<MemberId> => {
+  if (self.waitingSince === Infinity) return []
+  const laggards: Array<MemberId> = []
+  for (const [member, receiver] of self.receivers) {
+    if (receiver.lagging || receiver.received >= self.highest) continue
+    if (nowMillis - Math.max(receiver.heardMillis, self.waitingSince) < patience(self)) continue
+    receiver.lagging = true
+    laggards.push(member)
+  }
+  if (laggards.length > 0 && receivedMin(self) >= self.highest) self.waitingSince = Infinity
+  return laggards
+}
+
+/** Whether a closed window should ask now: 20 ms after it closed, doubling. */
+export const probe = (self: FlowWindow, nowMillis: number): boolean => {
+  if (self.probeDue === Infinity) {
+    self.probeDue = nowMillis + self.probeIntervalMillis
+    return false
+  }
+  if (nowMillis < self.probeDue) return false
+  self.probeIntervalMillis = Math.min(2 * self.probeIntervalMillis, self.options.probeMillisMax)
+  self.probeDue = nowMillis + self.probeIntervalMillis
+  return true
+}
+
+export const nextDue = (self: FlowWindow): number => {
+  let next = self.probeDue
+  if (self.waitingSince === Infinity) return next
+  for (const receiver of self.receivers.values()) {
+    if (receiver.lagging || receiver.received >= self.highest) continue
+    next = Math.min(next, Math.max(receiver.heardMillis, self.waitingSince) + patience(self))
+  }
+  return next
+}
+
+export const counted = (self: FlowWindow): number => {
+  let members = 0
+  for (const receiver of self.receivers.values()) if (!receiver.lagging) members++
+  return members
+}
+
+export const lagging = (self: FlowWindow): ReadonlyArray<MemberId> =>
+  [...self.receivers].filter(([, receiver]) => receiver.lagging).map(([member]) => member)
+
+/** The number that all who count have settled; `Infinity` when nobody counts. */
+export const stable = (self: FlowWindow): number => {
+  let least = Infinity
+  for (const receiver of self.receivers.values()) if (!receiver.lagging && receiver.settled < least) least = receiver.settled
+  return least
+}
+
+export const settledOf = (self: FlowWindow, member: MemberId): number | undefined => self.receivers.get(member)?.settled
+
+/** The window in datagrams, as far as the smallest credit allows. */
+export const windowOf = (self: FlowWindow): number => {
+  const credit = creditMin(self)
+  return credit === Infinity ? self.window : Math.min(self.window, credit)
+}

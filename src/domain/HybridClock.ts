@@ -1,0 +1,31 @@
+/**
+ * The hybrid logical clock of a member (Kulkarni et al., 2014): never behind physical time, never behind what was
+ * received, strictly increasing for local writes. All namespaces of a member share one.
+ */
+import * as Stamp from "./Stamp.ts"
+
+export interface HybridClock {
+  /** The greatest clock value given out or received. */
+  last: number
+  readonly clockAheadMillisMax: number
+}
+
+export const make = (options: { readonly clockAheadMillisMax: number }): HybridClock => ({
+  last: 0,
+  clockAheadMillisMax: options.clockAheadMillisMax
+})
+
+/** The next clock value of a local write: above everything seen and above `above`, and not behind physical time. */
+export const next = (self: HybridClock, nowMillis: number, above: number): number => {
+  const physical = Stamp.fromMillis(nowMillis)
+  const least = (self.last > above ? self.last : above) + 1
+  return self.last = physical > least ? physical : least
+}
+
+/** Folds a received clock value. False when it is too far ahead: refused, and the clock is not advanced. */
+export const observe = (self: HybridClock, clock: number, nowMillis: number): boolean => {
+  if (clock <= self.last) return true
+  if (clock > Stamp.fromMillis(nowMillis + self.clockAheadMillisMax)) return false
+  self.last = clock
+  return true
+}

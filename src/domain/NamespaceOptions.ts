@@ -1,0 +1,162 @@
+/**
+ * The options of one namespace, `mccache.cache(name, options)`, resolved against the configuration.
+ *
+ * @since 0.1.0
+ */
+import type * as Duration from "effect/Duration"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import type { Collision, Configuration, Eviction, Mode } from "./Configuration.ts"
+import { Fields } from "./Configuration.ts"
+import * as McCacheError from "./McCacheError.ts"
+import * as NearestName from "./NearestName.ts"
+import * as Protocol from "./Protocol.ts"
+import * as SettingTable from "./SettingTable.ts"
+
+/**
+ * What a namespace may have of its own; what is missing comes from the configuration. Mode, collision and eviction must
+ * be the same at all members of the cluster, or opening fails with `OptionsConflict`; sizes and ttl may differ.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface NamespaceOptions {
+  readonly mode?: Mode | undefined
+  /** The time to live of entries that are set without one. **A plain number is seconds**; 0 is for ever. */
+  readonly ttl?: Duration.Input | undefined
+  /** Entries, 1 to 8,388,608. */
+  readonly max?: number | undefined
+  /** Bytes of encoded keys and values, from 1,024. */
+  readonly size?: number | undefined
+  readonly collision?: Collision | undefined
+  /** Default: `updated` in mode 1, where `used` is refused, else `used`. */
+  readonly eviction?: Eviction | undefined
+  /** How recent a lookup must be for `onChange` to tell of a remote change. **A plain number is seconds.** */
+  readonly callbackWin?: Duration.Input | undefined
+}
+
+/** The resolved options: what a replica needs, the default time to live and the window of callbacks. */
+export interface NamespaceSettings {
+  readonly mode: Mode
+  /** 0 is for ever. */
+  readonly ttlMillis: number
+  readonly cacheMax: number
+  readonly cacheSizeBytes: number
+  readonly collision: Collision
+  readonly eviction: Eviction
+  readonly callbackWindowMillis: number
+  readonly tombstonesMax: number
+  readonly tombstoneHorizonMillis: number
+  readonly clockAheadMillisMax: number
+}
+
+/** The setting that gives each option its default, bounds and form. */
+const inherited: { readonly [Option in keyof NamespaceOptions]-?: string } = {
+  mode: "cacheMode",
+  ttl: "cacheTtl",
+  max: "cacheMax",
+  size: "cacheSize",
+  collision: "cacheCollision",
+  eviction: "cacheEviction",
+  callbackWin: "callbackWin"
+}
+
+/** What `cache(name, options)` takes beside these. */
+const others = ["value", "onChange"]
+
+/** What may be overridden, by the names of the configuration. */
+const Overrides = Schema.Struct({
+  cacheMode: Fields.fields.cacheMode,
+  cacheTtlMillis: Fields.fields.cacheTtlMillis,
+  cacheMax: Fields.fields.cacheMax,
+  cacheSizeBytes: Fields.fields.cacheSizeBytes,
+  cacheCollision: Fields.fields.cacheCollision,
+  cacheEviction: Fields.fields.cacheEviction,
+  callbackWindowMillis: Fields.fields.callbackWindowMillis
+})
+
+/**
+ * Resolves the options of a namespace. Throws `InvalidConfig`, naming the option, its value and what is accepted.
+ * Names that nobody knows are no error: see `warnings`.
+ */
+export const resolve = (
+  configuration: Configuration,
+  options: NamespaceOptions = {},
+  name = "default"
+): NamespaceSettings => {
+  const refuse = (problem: string) => McCacheError.make("InvalidConfig", `cache ${JSON.stringify(name)}: ${problem}`)
+  const given: { readonly [option: string]: unknown } = { ...options }
+  const fields: { [field: string]: unknown } = { ...configuration }
+  for (const [option, inheritedFrom] of Object.entries(inherited)) {
+    if (given[option] === undefined) continue
+    const setting = SettingTable.byOption(inheritedFrom)
+    fields[setting.field] = Result.getOrThrowWith(
+      SettingTable.decode(setting, given[option]),
+      (problem) => refuse(`option ${option} ${problem}`)
+    )
+  }
+  const resolved = Schema.decodeUnknownSync(Overrides)(fields)
+  const { cacheMax, cacheMode } = resolved
+  if (cacheMode === 1 && options.eviction === "used") throw refuse(usedInMode1("option eviction", "option mode"))
+  const problems = capacityProblems(resolved, configuration.protocol, { max: "option max", size: "option size" })
+  if (problems.length > 0) throw refuse(problems.join(" "))
+  return {
+    mode: cacheMode,
+    ttlMillis: resolved.cacheTtlMillis,
+    cacheMax,
+    cacheSizeBytes: resolved.cacheSizeBytes,
+    collision: resolved.cacheCollision,
+    // `used` that was configured for other modes does not reach into mode 1.
+    eviction: cacheMode === 1 ? "updated" : resolved.cacheEviction ?? "used",
+    callbackWindowMillis: resolved.callbackWindowMillis,
+    tombstonesMax: Protocol.tombstonesMax(configuration.protocol, cacheMax),
+    tombstoneHorizonMillis: configuration.protocol.tombstoneHorizonMillis,
+    clockAheadMillisMax: configuration.protocol.clockAheadMillisMax
+  }
+}
+
+/** Why `used` is refused where members must drop the same entries without a message. */
+export const usedInMode1 = (eviction: string, mode: string): string =>
+  `${eviction} is "used", but ${mode} is 1 (full), where every member must drop the same entry; accepted: updated.`
+
+/** A record is a value, its key and what else travels with them. */
+const recordOverheadBytes = 65_536
+
+/** What a namespace is allowed to hold but could not; the settings are called by the names given. */
+export const capacityProblems = (
+  { cacheMax, cacheSizeBytes }: Pick<Configuration, "cacheMax" | "cacheSizeBytes">,
+  protocol: Protocol.Protocol,
+  names: { readonly max: string; readonly size: string }
+): ReadonlyArray<string> => {
+  const problems: Array<string> = []
+  const tombstonesMax = Protocol.tombstonesMax(protocol, cacheMax)
+  if (cacheMax + tombstonesMax > Protocol.recordsMax) {
+    problems.push(
+      `${names.max} (${cacheMax}) and protocol.tombstonesMax (${tombstonesMax}) together must be at most ` +
+        `${Protocol.recordsMax}.`
+    )
+  }
+  if (cacheSizeBytes + recordOverheadBytes > protocol.reassemblyBytesMax) {
+    problems.push(
+      `${names.size} (${cacheSizeBytes}) must be at least ${recordOverheadBytes} less than ` +
+        `protocol.reassemblyBytesMax (${protocol.reassemblyBytesMax}), or its largest values never arrive.`
+    )
+  }
+  return problems
+}
+
+/** A warning for each option that no namespace has, with the nearest that it has. */
+export const warnings = (options: NamespaceOptions): ReadonlyArray<string> => {
+  const known = [...Object.keys(inherited), ...others]
+  return Object.keys(options).filter((option) => !known.includes(option)).map((option) =>
+    `Unknown option ${option} of a cache is ignored${NearestName.didYouMean(option, known)}`
+  )
+}
+
+/** What must be equal at all members that open the namespace, for people and for comparison. */
+export const fingerprint = (self: NamespaceSettings): string =>
+  `mode=${self.mode} collision=${self.collision} eviction=${self.eviction}`
+
+/** What may differ, with a warning. */
+export const sizing = (self: NamespaceSettings): string =>
+  `max=${self.cacheMax} size=${self.cacheSizeBytes} ttlMillis=${self.ttlMillis}`

@@ -1,0 +1,301 @@
+/**
+ * One sender's numbers at one receiver: which arrived, which are missing, which are settled.
+ *
+ * A number is *received* when its datagram came, *settled* when all that it carries is folded (or superseded). What is
+ * missing is asked for (NACK) after a short random wait for reordering, again and again with doubling pauses, and
+ * *abandoned* when it is not to be had: below the sender's lowest, missing for `abandonMillis`, or refused here.
+ *
+ * 1. `received` is cumulative and passes abandoned numbers, so that no lost number closes the sender's window for ever.
+ * 2. `settled` is cumulative and truthful: it never passes a number that was not folded here, until a repair with the
+ *    sender that began after the number was abandoned has finished.
+ * 3. With nothing missing and nothing unacknowledged nothing is due: a quiet stream is silent.
+ * 4. Memory is bounded by `spanMax` numbers, whatever numbers arrive.
+ */
+import type { Range } from "./SendStream.ts"
+
+export interface Options {
+  /** The first number that this receiver is to have. */
+  readonly first: number
+  readonly random: () => number
+  readonly nackDelayMillisMin?: number | undefined
+  readonly nackDelayMillisMax?: number | undefined
+  readonly nackIntervalMillis?: number | undefined
+  readonly nackIntervalMillisMax?: number | undefined
+  readonly abandonMillis?: number | undefined
+  readonly ackDelayMillis?: number | undefined
+  /** How far numbers may run ahead of the first missing one. A power of two. */
+  readonly spanMax?: number | undefined
+}
+
+const absent = 0
+const arrived = 1
+const settledMark = 2
+const abandonedMark = 3
+
+export interface ReceiveStream {
+  readonly options: Required<Options>
+  readonly marks: Uint8Array
+  /** All up to here arrived or were abandoned. */
+  received: number
+  /** All up to here are settled or repaired. */
+  settled: number
+  /** The greatest number known to exist. */
+  highest: number
+  /** The greatest number abandoned and not repaired; 0 when none. */
+  unrepaired: number
+  newlyAbandoned: number
+  ackEvery: number
+  unacknowledged: number
+  ackDue: number
+  /** The settled number that was last told. */
+  told: number
+  nackDue: number
+  nackIntervalMillis: number
+  nacked: boolean
+  missingSince: number
+}
+
+export const make = (options: Options): ReceiveStream => {
+  const resolved: Required<Options> = {
+    first: options.first,
+    random: options.random,
+    nackDelayMillisMin: options.nackDelayMillisMin ?? 1,
+    nackDelayMillisMax: options.nackDelayMillisMax ?? 10,
+    nackIntervalMillis: options.nackIntervalMillis ?? 20,
+    nackIntervalMillisMax: options.nackIntervalMillisMax ?? 1_000,
+    abandonMillis: options.abandonMillis ?? 10_000,
+    ackDelayMillis: options.ackDelayMillis ?? 5,
+    spanMax: options.spanMax ?? 65_536
+  }
+  return {
+    options: resolved,
+    marks: new Uint8Array(resolved.spanMax),
+    received: options.first - 1,
+    settled: options.first - 1,
+    highest: options.first - 1,
+    unrepaired: 0,
+    newlyAbandoned: 0,
+    ackEvery: 16,
+    unacknowledged: 0,
+    ackDue: Infinity,
+    told: options.first - 1,
+    nackDue: Infinity,
+    nackIntervalMillis: resolved.nackIntervalMillis,
+    nacked: false,
+    missingSince: Infinity
+  }
+}
+
+export const received = (self: ReceiveStream): number => self.received
+export const settled = (self: ReceiveStream): number => self.settled
+/** Whether something is abandoned and not repaired yet. */
+export const abandoned = (self: ReceiveStream): boolean => self.unrepaired > 0
+/** Whether something known to exist has not arrived. */
+export const missing = (self: ReceiveStream): boolean => self.received < self.highest
+
+export const setAckEvery = (self: ReceiveStream, datagrams: number): void => {
+  self.ackEvery = datagrams
+}
+
+const slotOf = (self: ReceiveStream, number: number): number => number & (self.options.spanMax - 1)
+
+/** The mark of a number above `settled`; marks at or below it are not kept. */
+const markOf = (self: ReceiveStream, number: number): number => self.marks[slotOf(self, number)]
+
+const advance = (self: ReceiveStream): void => {
+  while (self.received < self.highest && markOf(self, self.received + 1) !== absent) self.received++
+  while (self.settled < self.received) {
+    const slot = slotOf(self, self.settled + 1)
+    const mark = self.marks[slot]
+    if (mark !== settledMark && !(mark === abandonedMark && self.unrepaired < self.settled + 1)) break
+    self.marks[slot] = absent
+    self.settled++
+  }
+}
+
+const abandon = (self: ReceiveStream, number: number): void => {
+  self.marks[slotOf(self, number)] = abandonedMark
+  self.newlyAbandoned++
+  if (number > self.unrepaired) self.unrepaired = number
+}
+
+/** Gives up all that is missing up to a number. */
+const abandonUpTo = (self: ReceiveStream, upTo: number): void => {
+  for (let number = self.received + 1; number <= upTo; number++) {
+    if (markOf(self, number) === absent) abandon(self, number)
+  }
+  advance(self)
+}
+
+/** Learns that numbers up to `highest` exist; what the window has no room for is given up, oldest first. */
+const reveal = (self: ReceiveStream, highest: number, nowMillis: number): void => {
+  if (highest <= self.highest) return
+  const room = self.options.spanMax - 1
+  if (highest - self.settled > room) {
+    // Either hostile, or so far behind that only a repair helps: start over at the end.
+    const unmarked = highest - self.settled
+    self.newlyAbandoned += Math.min(unmarked, self.options.spanMax)
+    self.marks.fill(absent)
+    self.received = highest - 1
+    self.settled = highest - 2
+    self.marks[slotOf(self, highest - 1)] = abandonedMark
+    self.unrepaired = highest - 1
+    self.highest = highest
+    schedule(self, nowMillis)
+    return
+  }
+  self.highest = highest
+  schedule(self, nowMillis)
+}
+
+/** Has a NACK due while something is missing. */
+const schedule = (self: ReceiveStream, nowMillis: number): void => {
+  if (self.received >= self.highest) {
+    self.nackDue = Infinity
+    self.missingSince = Infinity
+    self.nacked = false
+    return
+  }
+  if (self.missingSince === Infinity) self.missingSince = nowMillis
+  if (self.nackDue === Infinity) {
+    const { nackDelayMillisMax, nackDelayMillisMin, nackIntervalMillis, random } = self.options
+    self.nackDue = nowMillis + nackDelayMillisMin + random() * (nackDelayMillisMax - nackDelayMillisMin)
+    self.nackIntervalMillis = nackIntervalMillis
+  }
+}
+
+/** A datagram came. `new`: fold it, then `settle`. `old`: before the stream's start. */
+export const receive = (self: ReceiveStream, number: number, nowMillis: number): "new" | "duplicate" | "old" => {
+  if (number < self.options.first) return "old"
+  if (number <= self.settled) return "duplicate"
+  if (number > self.highest + 1) reveal(self, number, nowMillis)
+  else if (number > self.highest) {
+    self.highest = number
+    if (number - self.settled >= self.options.spanMax) reveal(self, number + 1, nowMillis)
+  }
+  if (number <= self.settled) return "duplicate"
+  const slot = slotOf(self, number)
+  const mark = self.marks[slot]
+  if (mark !== absent) return "duplicate"
+  self.marks[slot] = arrived
+  const before = self.received
+  advance(self)
+  if (self.received > before) {
+    // Progress: what is missing now may have come for the first time.
+    self.missingSince = self.received < self.highest ? nowMillis : Infinity
+    if (self.received >= self.highest) {
+      self.nackDue = Infinity
+      self.nacked = false
+    } else if (self.nackDue === Infinity) schedule(self, nowMillis)
+  }
+  self.unacknowledged++
+  if (self.ackDue === Infinity) self.ackDue = nowMillis + self.options.ackDelayMillis
+  return "new"
+}
+
+/** Everything in this number is folded. */
+export const settle = (self: ReceiveStream, number: number, nowMillis: number): void => {
+  if (number <= self.settled || markOf(self, number) !== arrived) return
+  self.marks[slotOf(self, number)] = settledMark
+  const before = self.settled
+  advance(self)
+  if (self.settled === before) return
+  if (self.unacknowledged >= self.ackEvery) self.ackDue = nowMillis
+  else if (self.ackDue === Infinity) self.ackDue = nowMillis + self.options.ackDelayMillis
+}
+
+/** What this number carries could not be taken: only a repair brings it. */
+export const refuse = (self: ReceiveStream, number: number, _nowMillis: number): void => {
+  if (number <= self.settled || markOf(self, number) !== arrived) return
+  abandon(self, number)
+  advance(self)
+}
+
+/** The sender tells its lowest kept and its highest number. */
+export const announce = (self: ReceiveStream, lowest: number, highest: number, nowMillis: number): void => {
+  reveal(self, highest, nowMillis)
+  const gone = Math.min(lowest - 1, self.highest)
+  if (gone > self.received) {
+    abandonUpTo(self, gone)
+    self.nackDue = Infinity
+    self.missingSince = Infinity
+    schedule(self, nowMillis)
+  }
+}
+
+/** Somebody waits for an acknowledgement. */
+export const ackNow = (self: ReceiveStream): void => {
+  self.ackDue = -Infinity
+}
+
+/** A repair with the sender that began when all up to `upTo` were received or abandoned has finished. */
+export const repaired = (self: ReceiveStream, upTo: number): void => {
+  if (self.unrepaired > 0 && self.unrepaired <= upTo) self.unrepaired = 0
+  advance(self)
+  if (self.settled > self.told) self.ackDue = -Infinity
+}
+
+export const nextDue = (self: ReceiveStream): number =>
+  self.newlyAbandoned > 0 ? -Infinity : Math.min(self.ackDue, self.nackDue)
+
+/** NACK ranges that one message holds. */
+const rangesMax = 64
+/** How many missing numbers are looked for at once. */
+const scanMax = 4_096
+
+export interface Due {
+  /** What to ask the sender for; `first` when it was not asked for before. */
+  readonly nack: ReadonlyArray<Range & { readonly first: boolean }> | undefined
+  readonly ack: boolean
+  /** How many numbers were given up since the last call. */
+  readonly abandoned: number
+}
+
+export const onDue = (self: ReceiveStream, nowMillis: number): Due => {
+  let nack: Array<Range & { readonly first: boolean }> | undefined
+  if (self.nackDue <= nowMillis) {
+    if (nowMillis - self.missingSince >= self.options.abandonMillis) {
+      abandonUpTo(self, firstGapEnd(self))
+      self.missingSince = Infinity
+      self.nackDue = Infinity
+      schedule(self, nowMillis)
+    } else if (self.received < self.highest) {
+      nack = gaps(self)
+      self.nacked = true
+      self.nackDue = nowMillis + self.nackIntervalMillis
+      self.nackIntervalMillis = Math.min(2 * self.nackIntervalMillis, self.options.nackIntervalMillisMax)
+    } else self.nackDue = Infinity
+  }
+  const ack = self.ackDue <= nowMillis
+  if (ack) {
+    self.ackDue = Infinity
+    self.unacknowledged = 0
+    self.told = self.settled
+  }
+  const abandoned = self.newlyAbandoned
+  self.newlyAbandoned = 0
+  return { nack, ack, abandoned }
+}
+
+const firstGapEnd = (self: ReceiveStream): number => {
+  let end = self.received + 1
+  while (end < self.highest && markOf(self, end + 1) === absent) end++
+  return end
+}
+
+const gaps = (self: ReceiveStream): Array<Range & { readonly first: boolean }> => {
+  const ranges: Array<Range & { readonly first: boolean }> = []
+  const first = !self.nacked
+  const end = Math.min(self.highest, self.received + scanMax)
+  let number = self.received + 1
+  while (number <= end && ranges.length < rangesMax) {
+    if (markOf(self, number) !== absent) {
+      number++
+      continue
+    }
+    const from = number
+    while (number <= end && markOf(self, number) === absent) number++
+    ranges.push({ from, to: number - 1, first })
+  }
+  return ranges
+}

@@ -1,0 +1,273 @@
+/**
+ * Repair, one-sided: a *taker* pulls from a *donor* (section 8 of the design). A symmetric repair is two of these, a join
+ * is one in which only the joiner takes. The donor's side has no state: each answer is complete and from one turn.
+ *
+ * 1. The taker asks for the digest, joins its floor, and notes the donor's forget line: until the end local stamps exceed
+ *    it, and keys of equal buckets obey it.
+ * 2. It asks for the listing of each bucket that differs, and wants what is newer there, and what it lacks if above its
+ *    own F and G. What comes is admitted by its own current F and G.
+ * 3. When all has come, in one turn: what is held then of a listed bucket, is not in its listing, and is at or below the
+ *    listing's G, is dropped; G becomes the greater. A record that is gone, older than listed, or refused leaves the
+ *    repair unfinished: no drop, no G. Absence is concluded only from a complete listing.
+ */
+import * as Digests from "./Digest.ts"
+import * as HybridClock from "./HybridClock.ts"
+import type { Key } from "./Key.ts"
+import type { Cause, Record } from "./Record.ts"
+import * as Replica from "./Replica.ts"
+import * as Stamp from "./Stamp.ts"
+import type { MemberId } from "./Stamp.ts"
+
+export interface Digest {
+  readonly quantum: number
+  readonly floor: number
+  readonly forget: number
+  readonly count: number
+  /** 512 words: two lanes a bucket. */
+  readonly hashes: ReadonlyArray<number>
+}
+
+/** 0 entry · 1 delete · 2 collision · 3 expiry · 4 ghost. */
+export type Kind = 0 | 1 | 2 | 3 | 4
+
+export interface Item {
+  readonly key: Key
+  readonly clock: number
+  readonly writer: MemberId
+  readonly kind: Kind
+  /** What its copy takes, about. */
+  readonly bytes: number
+}
+
+export interface Listing {
+  readonly bucket: number
+  readonly floor: number
+  readonly forget: number
+  readonly items: ReadonlyArray<Item>
+}
+
+export interface Copy {
+  readonly key: Key
+  readonly clock: number
+  readonly writer: MemberId
+  readonly kind: Kind
+  readonly expiresAt: number
+  readonly crc: number
+  readonly value: Uint8Array | undefined
+}
+
+const kinds: { readonly [C in Cause]: Kind } = { delete: 1, collision: 2, expiry: 3, ghost: 4 }
+const causes: ReadonlyArray<Cause> = ["delete", "delete", "collision", "expiry", "ghost"]
+
+const kindOf = (record: Record): Kind => record.kind === "entry" ? 0 : kinds[record.cause]
+
+// -------------------------------------------------------------------------------------------------- the donor
+
+/** The bucket hashes as of the quantum. */
+export const digest = (replica: Replica.Replica, nowMillis: number): Digest => {
+  const quantum = Replica.sweep(replica, nowMillis)
+  return {
+    quantum,
+    floor: replica.floor,
+    forget: replica.forget,
+    count: replica.digest.count,
+    hashes: Array.from(replica.digest.lanes)
+  }
+}
+
+/** What rides on every heartbeat: enough to see that something differs. */
+export const light = (
+  replica: Replica.Replica,
+  nowMillis: number
+): { readonly quantum: number; readonly count: number; readonly hash: string } => {
+  const quantum = Replica.sweep(replica, nowMillis)
+  return { quantum, count: replica.digest.count, hash: Digests.hash(replica.digest) }
+}
+
+/** All records of a bucket. */
+export const listing = (replica: Replica.Replica, bucket: number, nowMillis: number): Listing => {
+  Replica.sweep(replica, nowMillis)
+  const items: Array<Item> = []
+  for (const record of replica.records.values()) {
+    if (Digests.bucketOf(record.keyHash) !== bucket) continue
+    items.push({
+      key: record.key,
+      clock: record.clock,
+      writer: record.writer,
+      kind: kindOf(record),
+      bytes: record.kind === "entry" ? record.bytes : 16
+    })
+  }
+  return { bucket, floor: replica.floor, forget: replica.forget, items }
+}
+
+/** Copies of the records that are still held. */
+export const copies = (replica: Replica.Replica, keys: ReadonlyArray<Key>, nowMillis: number): ReadonlyArray<Copy> => {
+  Replica.sweep(replica, nowMillis)
+  const found: Array<Copy> = []
+  for (const key of keys) {
+    const record = Replica.record(replica, key)
+    if (record === undefined) continue
+    found.push({
+      key,
+      clock: record.clock,
+      writer: record.writer,
+      kind: kindOf(record),
+      expiresAt: record.expiresAt,
+      crc: record.kind === "entry" ? record.crc : 0,
+      value: record.kind === "entry" ? record.value : undefined
+    })
+  }
+  return found
+}
+
+// -------------------------------------------------------------------------------------------------- the taker
+
+interface Listed {
+  readonly forget: number
+  readonly keys: Set<Key>
+}
+
+export interface Repair {
+  readonly replica: Replica.Replica
+  readonly kind: "repair" | "join"
+  readonly hold: Replica.Hold
+  readonly listed: Map<number, Listed>
+  /** What was asked for and did not come yet, with the stamps that were listed. */
+  readonly wanted: Map<Key, Item>
+  /** The least forget line that the donor told: it only rises. */
+  forget: number
+  /** Something was gone, older than listed, or refused. */
+  spoiled: boolean
+}
+
+/** Begins a take. In mode 0 every bucket is listed, and only what is held here is wanted. */
+export const start = (replica: Replica.Replica, kind: "repair" | "join", _nowMillis: number): Repair => ({
+  replica,
+  kind,
+  hold: { forget: 0, equal: new Uint8Array(Digests.buckets) },
+  listed: new Map(),
+  wanted: new Map(),
+  forget: Infinity,
+  spoiled: false
+})
+
+/** Takes in the donor's floor and forget line, which advance the clock as stamps do. */
+const admit = (self: Repair, floor: number, forget: number, nowMillis: number): void => {
+  const { replica } = self
+  if (!HybridClock.observe(replica.clock, Math.max(floor, forget), nowMillis)) {
+    self.spoiled = true
+    return
+  }
+  if (floor > replica.floor) {
+    Replica.apply(replica, { _tag: "Clear", clock: floor, writer: Stamp.zero.writer, origin: "repair" }, nowMillis)
+  }
+  self.forget = Math.min(self.forget, forget)
+  // A joiner's live events obey its own line only.
+  if (forget > self.hold.forget) self.hold.forget = forget
+  replica.holds.add(self.hold)
+}
+
+/** Which buckets to list; nothing can be said when the quanta differ, as then what is out differs. */
+export const onDigest = (
+  self: Repair,
+  theirs: Digest,
+  nowMillis: number
+): { readonly _tag: "Retry" } | { readonly _tag: "Buckets"; readonly buckets: ReadonlyArray<number> } => {
+  const quantum = Replica.sweep(self.replica, nowMillis)
+  if (self.kind === "repair" && theirs.quantum !== quantum) return { _tag: "Retry" }
+  if (theirs.hashes.length !== 2 * Digests.buckets) return { _tag: "Buckets", buckets: [] }
+  admit(self, theirs.floor, theirs.forget, nowMillis)
+  const { lanes } = self.replica.digest
+  const buckets: Array<number> = []
+  for (let bucket = 0; bucket < Digests.buckets; bucket++) {
+    const equal = lanes[2 * bucket] === theirs.hashes[2 * bucket] &&
+      lanes[2 * bucket + 1] === theirs.hashes[2 * bucket + 1]
+    if (!equal) buckets.push(bucket)
+    else if (self.kind === "repair") self.hold.equal[bucket] = 1
+  }
+  return { _tag: "Buckets", buckets }
+}
+
+/** What to ask copies of. */
+export const onListing = (self: Repair, theirs: Listing, nowMillis: number): ReadonlyArray<Item> => {
+  const { replica } = self
+  Replica.sweep(replica, nowMillis)
+  admit(self, theirs.floor, theirs.forget, nowMillis)
+  const keys = new Set<Key>()
+  const wanted: Array<Item> = []
+  for (const item of theirs.items) {
+    keys.add(item.key)
+    if (item.clock <= replica.floor) continue
+    const held = Replica.record(replica, item.key)
+    if (held === undefined) {
+      if (replica.options.mode !== 1 || item.clock <= replica.forget) continue
+    } else {
+      const tied = replica.options.collision === "tie" && held.clock === item.clock && held.writer !== item.writer &&
+        held.writer !== Stamp.collisionWriter
+      if (!tied && Stamp.compare(item, held) <= 0) continue
+    }
+    wanted.push(item)
+    self.wanted.set(item.key, item)
+  }
+  self.listed.set(theirs.bucket, { forget: theirs.forget, keys })
+  return wanted
+}
+
+/** Folds the copies that came. */
+export const onCopies = (self: Repair, _bucket: number, theirs: ReadonlyArray<Copy>, nowMillis: number): void => {
+  for (const copy of theirs) {
+    const listed = self.wanted.get(copy.key)
+    if (listed === undefined) continue
+    if (Stamp.compare(copy, listed) < 0) {
+      self.spoiled = true
+      continue
+    }
+    const { clock, key, writer } = copy
+    const outcome = copy.kind === 0 && copy.value !== undefined
+      ? Replica.apply(self.replica, {
+        _tag: "Put",
+        key,
+        clock,
+        writer,
+        expiresAt: copy.expiresAt,
+        crc: copy.crc,
+        value: copy.value,
+        origin: "repair"
+      }, nowMillis)
+      : Replica.apply(self.replica, {
+        _tag: "Del",
+        key,
+        clock,
+        writer,
+        origin: "repair",
+        cause: causes[copy.kind],
+        expiresAt: copy.expiresAt
+      }, nowMillis)
+    if (outcome === "refused") self.spoiled = true
+    else self.wanted.delete(key)
+  }
+}
+
+/** Ends a take when all has come; false when it is unfinished, and nothing was concluded. */
+export const finish = (self: Repair, nowMillis: number): boolean => {
+  abandon(self)
+  if (self.spoiled || self.wanted.size > 0) return false
+  const { replica } = self
+  Replica.sweep(replica, nowMillis)
+  if (self.listed.size > 0) {
+    for (const record of replica.records.values()) {
+      const listed = self.listed.get(Digests.bucketOf(record.keyHash))
+      if (listed === undefined || record.clock > listed.forget || listed.keys.has(record.key)) continue
+      Replica.forgetRecord(replica, record)
+      if (record.kind === "entry") replica.observer.removed(record, "repair", record.clock, "repair")
+    }
+  }
+  if (self.forget !== Infinity && self.forget > replica.forget) replica.forget = self.forget
+  return true
+}
+
+/** Lets go of the donor's forget line. */
+export const abandon = (self: Repair): void => {
+  self.replica.holds.delete(self.hold)
+}

@@ -1,0 +1,459 @@
+/**
+ * The replica of a namespace: the rules of coherence (section 6 of the design) as one pure machine. Its state is the fold
+ * of its events, `apply` is the single way in, for local, remote, repaired and computed writes alike.
+ *
+ * State: a record per key, an entry or a tombstone, under a stamp; the floor F, at or below which nothing exists; the
+ * forget line G, at or below which knowledge of keys was dropped. Required from the caller: local stamps come from
+ * `stamp`, and times are Unix milliseconds of the member's corrected clock. Guaranteed:
+ *
+ * 1. For a key, the stamps read never decrease; the greatest stamp received stays, or gives way to nothing.
+ * 2. What was deleted, cleared, collided, expired or forgotten is not readable again, however late its copies arrive.
+ * 3. Entries and bytes stay within `cacheMax` and `cacheSizeBytes`, tombstones within `tombstonesMax`.
+ * 4. While nothing is forgotten, `apply` is a join: order and repetition of events do not matter.
+ */
+import * as Digest from "./Digest.ts"
+import * as HybridClock from "./HybridClock.ts"
+import * as Invariant from "./Invariant.ts"
+import type { Key } from "./Key.ts"
+import type { Cause, Record } from "./Record.ts"
+import { Entry, hashOf, Tombstone } from "./Record.ts"
+import * as Stamp from "./Stamp.ts"
+import type { MemberId } from "./Stamp.ts"
+import { StampHeap } from "./StampHeap.ts"
+import { UsedOrder } from "./UsedOrder.ts"
+
+/** 0 partial · 1 full · 2 invalidate. */
+export type Mode = 0 | 1 | 2
+
+/** Options of a namespace, resolved. */
+export interface Options {
+  readonly mode: Mode
+  readonly collision: "tie" | "latest"
+  readonly eviction: "updated" | "used"
+  readonly cacheMax: number
+  readonly cacheSizeBytes: number
+  readonly tombstoneHorizonMillis: number
+  readonly tombstonesMax: number
+  readonly clockAheadMillisMax: number
+}
+
+/** Where an event comes from. `fill`: what `getOrSet` computed here, stamped before its computation began. */
+export type Origin = "local" | "remote" | "repair" | "fill"
+
+export type Event =
+  | {
+    readonly _tag: "Put"
+    readonly key: Key
+    readonly clock: number
+    readonly writer: MemberId
+    /** Unix milliseconds; 0 is never. */
+    readonly expiresAt: number
+    readonly crc: number
+    /** Absent in mode 2, where only the news travels. */
+    readonly value: Uint8Array | undefined
+    readonly origin: Origin
+  }
+  | {
+    readonly _tag: "Del"
+    readonly key: Key
+    readonly clock: number
+    readonly writer: MemberId
+    readonly origin: Origin
+    /** A repaired tombstone keeps its cause and, for `expiry`, its time. */
+    readonly cause?: Cause | undefined
+    readonly expiresAt?: number | undefined
+  }
+  | { readonly _tag: "Clear"; readonly clock: number; readonly writer: MemberId; readonly origin: Origin }
+
+/** What an event did. */
+export type Outcome =
+  | "stored"
+  | "deleted"
+  | "cleared"
+  | "collided"
+  /** The record held is as new or newer. */
+  | "superseded"
+  /** At or below the floor, or below the forget line without a record. */
+  | "forgotten"
+  /** Too far ahead of this member's clock. */
+  | "refused"
+  /** Modes 0 and 2: the key is not held here. */
+  | "unheld"
+  /** Mode 2: what was held is old. */
+  | "invalidated"
+
+export type Removal = "delete" | "expire" | "evict" | "collision" | "clear" | "repair" | "invalidate"
+
+/** Told, inside the fold, what happened. `clock` is that of the cause, 0 when there is none. */
+export interface Observer {
+  readonly put: (entry: Entry, previous: Entry | undefined, origin: Origin) => void
+  readonly removed: (entry: Entry, reason: Removal, clock: number, origin: Origin) => void
+  readonly collided: (key: Key, clock: number, origin: Origin) => void
+}
+
+/** While a repair runs, local stamps exceed the peer's forget line, and keys of equal buckets obey it. */
+export interface Hold {
+  forget: number
+  /** 1 for each bucket that was equal. */
+  readonly equal: Uint8Array
+}
+
+/** Digests are compared as of whole multiples of this. */
+export const quantumMillis = 2_000
+
+export interface Replica {
+  readonly options: Options
+  readonly clock: HybridClock.HybridClock
+  readonly observer: Observer
+  readonly records: Map<Key, Record>
+  readonly digest: Digest.Digest
+  readonly holds: Set<Hold>
+  floor: number
+  forget: number
+  /** Entries, unfreed expired ones included. */
+  size: number
+  bytes: number
+  tombstones: number
+  /** The latest time that expiry was judged by: it never runs back. */
+  judgedMillis: number
+  readonly byStamp: StampHeap<Entry>
+  readonly byExpiry: StampHeap<Entry>
+  readonly byUse: UsedOrder
+  readonly graves: StampHeap<Tombstone>
+  readonly ends: StampHeap<Tombstone>
+}
+
+const older = (a: Record, b: Record): boolean =>
+  a.clock !== b.clock ? a.clock < b.clock : a.writer !== b.writer ? a.writer < b.writer : a.keyHash < b.keyHash
+
+/** When a tombstone may be dropped: its stamp is a horizon old and, of an expiry, its time has come everywhere. */
+const endOf = (tombstone: Tombstone, horizonMillis: number): number =>
+  Math.max(Stamp.toMillis(tombstone.clock) + horizonMillis, tombstone.expiresAt)
+
+export const make = (options: Options, clock: HybridClock.HybridClock, observer: Observer): Replica => {
+  Invariant.check(options.mode !== 1 || options.eviction === "updated", "mode 1 evicts by stamp")
+  const horizon = options.tombstoneHorizonMillis
+  return {
+    options,
+    clock,
+    observer,
+    records: new Map(),
+    digest: Digest.make(),
+    holds: new Set(),
+    floor: 0,
+    forget: 0,
+    size: 0,
+    bytes: 0,
+    tombstones: 0,
+    judgedMillis: 0,
+    byStamp: new StampHeap<Entry>(older),
+    byExpiry: new StampHeap<Entry>((a, b) => a.expiresAt < b.expiresAt),
+    byUse: new UsedOrder(),
+    graves: new StampHeap<Tombstone>(older),
+    ends: new StampHeap<Tombstone>((a, b) => endOf(a, horizon) < endOf(b, horizon))
+  }
+}
+
+// -------------------------------------------------------------------------------------------------- reading
+
+const judge = (self: Replica, nowMillis: number): number =>
+  nowMillis > self.judgedMillis ? self.judgedMillis = nowMillis : self.judgedMillis
+
+const readable = (self: Replica, record: Record | undefined, nowMillis: number): Entry | undefined => {
+  if (record === undefined || record.kind !== "entry") return undefined
+  return record.expiresAt !== 0 && record.expiresAt <= judge(self, nowMillis) ? undefined : record
+}
+
+/** The unexpired entry of a key; counts as a use. */
+export const get = (self: Replica, key: Key, nowMillis: number): Entry | undefined => {
+  const entry = readable(self, self.records.get(key), nowMillis)
+  if (entry !== undefined && self.options.eviction === "used") self.byUse.use(entry)
+  return entry
+}
+
+/** The unexpired entry of a key. */
+export const peek = (self: Replica, key: Key, nowMillis: number): Entry | undefined =>
+  readable(self, self.records.get(key), nowMillis)
+
+/** Whatever is held for a key. */
+export const record = (self: Replica, key: Key): Record | undefined => self.records.get(key)
+
+/** All unexpired entries; survives writes as iterating a `Map` does. */
+export function* entries(self: Replica, nowMillis: number): IterableIterator<Entry> {
+  for (const record of self.records.values()) {
+    const entry = readable(self, record, nowMillis)
+    if (entry !== undefined) yield entry
+  }
+}
+
+/** A clock value for a local write or for the start of a fill: above everything seen, F, G, and G of peers in repair. */
+export const stamp = (self: Replica, nowMillis: number): number => {
+  let above = self.floor > self.forget ? self.floor : self.forget
+  if (self.holds.size > 0) for (const hold of self.holds) if (hold.forget > above) above = hold.forget
+  return HybridClock.next(self.clock, nowMillis, above)
+}
+
+/** When the next entry expires, Unix milliseconds; `Infinity` when none does. */
+export const nextExpiry = (self: Replica): number => self.byExpiry.peek()?.expiresAt ?? Infinity
+
+// -------------------------------------------------------------------------------------------------- records
+
+/** Takes a record out of all indexes. */
+const release = (self: Replica, record: Record): void => {
+  record.held = false
+  if (self.options.mode === 1) Digest.toggle(self.digest, record, -1)
+  if (record.kind === "entry") {
+    self.size--
+    self.bytes -= record.bytes
+    if (record.expiresAt !== 0) self.byExpiry.released()
+    if (self.options.eviction === "used") self.byUse.remove(record)
+    else self.byStamp.released()
+  } else {
+    self.tombstones--
+    self.graves.released()
+    self.ends.released()
+  }
+}
+
+const holdEntry = (self: Replica, entry: Entry): void => {
+  self.records.set(entry.key, entry)
+  self.size++
+  self.bytes += entry.bytes
+  if (self.options.mode === 1) Digest.toggle(self.digest, entry, 1)
+  if (entry.expiresAt !== 0) self.byExpiry.add(entry)
+  if (self.options.eviction === "used") self.byUse.add(entry)
+  else self.byStamp.add(entry)
+}
+
+const holdTombstone = (self: Replica, tombstone: Tombstone): void => {
+  self.records.set(tombstone.key, tombstone)
+  self.tombstones++
+  if (self.options.mode === 1) Digest.toggle(self.digest, tombstone, 1)
+  self.graves.add(tombstone)
+  self.ends.add(tombstone)
+}
+
+/** Whenever knowledge of a key is dropped, the forget line rises to its stamp (rule 7). */
+export const forgetRecord = (self: Replica, record: Record): void => {
+  self.records.delete(record.key)
+  release(self, record)
+  if (self.options.mode !== 2 && record.clock > self.forget) self.forget = record.clock
+}
+
+/** Replaces whatever is held for a key by a tombstone, or by nothing in mode 2, which keeps none. */
+const bury = (
+  self: Replica,
+  held: Record | undefined,
+  key: Key,
+  keyHash: number,
+  clock: number,
+  writer: MemberId,
+  cause: Cause,
+  expiresAt: number
+): void => {
+  if (held !== undefined) release(self, held)
+  if (self.options.mode === 2) {
+    self.records.delete(key)
+    return
+  }
+  holdTombstone(self, new Tombstone(key, keyHash, clock, writer, cause, expiresAt))
+  while (self.tombstones > self.options.tombstonesMax) {
+    const oldest = self.graves.peek()
+    if (oldest === undefined) return
+    forgetRecord(self, oldest)
+  }
+}
+
+// -------------------------------------------------------------------------------------------------- the fold
+
+/** Folds an event. */
+export const apply = (self: Replica, event: Event, nowMillis: number): Outcome => {
+  const { clock, origin } = event
+  const given = origin === "remote" || origin === "repair"
+  // Rule 1: a stamp too far ahead would drag this member's clock along.
+  if (given && !HybridClock.observe(self.clock, clock, nowMillis)) return "refused"
+  judge(self, nowMillis)
+  if (event._tag === "Clear") return clear(self, event)
+  // Rule 4: nothing at or below the floor exists.
+  if (clock <= self.floor) return "forgotten"
+  const held = self.records.get(event.key)
+  // Rule 2 would let the greater writer win; rule 3 says that nobody can tell.
+  if (held !== undefined && held.clock === clock && held.writer !== event.writer && self.options.collision === "tie") {
+    const outcome = collide(self, held, event)
+    if (outcome !== undefined) return outcome
+  }
+  if (self.options.mode === 2) return applyInvalidating(self, event, held)
+  if (held === undefined) {
+    if (clock <= forgetLine(self, event.key)) return "forgotten"
+  } else if (clock < held.clock || (clock === held.clock && event.writer <= held.writer)) return "superseded"
+  if (event._tag === "Del") {
+    const keyHash = held?.keyHash ?? hashOf(event.key)
+    const cause = event.cause ?? "delete"
+    bury(self, held, event.key, keyHash, clock, event.writer, cause, event.expiresAt ?? 0)
+    if (held?.kind === "entry") self.observer.removed(held, removalOf(cause), clock, origin)
+    return "deleted"
+  }
+  if (self.options.mode === 0 && given && held?.kind !== "entry") {
+    // Rule 9: not held here, so not stored; but what remembers an older stamp rises.
+    if (held !== undefined) bury(self, held, event.key, held.keyHash, clock, event.writer, "ghost", 0)
+    return "unheld"
+  }
+  if (event.value === undefined) return "unheld"
+  return put(self, event, event.value, held)
+}
+
+const removalOf = (cause: Cause): Removal =>
+  cause === "collision" ? "collision" : cause === "expiry" ? "expire" : cause === "ghost" ? "invalidate" : "delete"
+
+/** The line at or below which an event for a key without a record is ignored. */
+const forgetLine = (self: Replica, key: Key): number => {
+  let line = self.forget
+  if (self.holds.size === 0) return line
+  const bucket = Digest.bucketOf(hashOf(key))
+  for (const hold of self.holds) if (hold.equal[bucket] === 1 && hold.forget > line) line = hold.forget
+  return line
+}
+
+/** Rule 3: equal clocks of different writers. Both give way to what every member computes for itself. */
+const collide = (self: Replica, held: Record, event: Exclude<Event, { readonly _tag: "Clear" }>): Outcome | undefined => {
+  // A collision that is known already, or comes as a repaired tombstone, is ordered by its writer.
+  if (held.writer === Stamp.collisionWriter || event.writer === Stamp.collisionWriter) return undefined
+  bury(self, held, event.key, held.keyHash, event.clock, Stamp.collisionWriter, "collision", 0)
+  if (held.kind === "entry") self.observer.removed(held, "collision", event.clock, event.origin)
+  self.observer.collided(event.key, event.clock, event.origin)
+  return "collided"
+}
+
+const put = (
+  self: Replica,
+  event: Extract<Event, { readonly _tag: "Put" }>,
+  value: Uint8Array,
+  held: Record | undefined
+): Outcome => {
+  const { clock, expiresAt, key, origin, writer } = event
+  const keyHash = held === undefined ? hashOf(key) : held.keyHash
+  const previous = held?.kind === "entry" ? held : undefined
+  // Rule 5: an event that arrives already expired is folded all the same, so that it still supersedes.
+  if (expiresAt !== 0 && expiresAt <= self.judgedMillis) {
+    bury(self, held, key, keyHash, clock, writer, "expiry", expiresAt)
+    if (previous !== undefined) self.observer.removed(previous, "expire", clock, origin)
+    return "stored"
+  }
+  if (held !== undefined) release(self, held)
+  const entry = new Entry(key, keyHash, clock, writer, expiresAt, event.crc, value, origin === "fill", self.judgedMillis)
+  // Larger than the whole cache (another member has a larger one): it comes and goes, and nothing goes for it.
+  if (entry.bytes > self.options.cacheSizeBytes) {
+    self.records.delete(key)
+    if (clock > self.forget) self.forget = clock
+    if (previous !== undefined) self.observer.removed(previous, "evict", clock, origin)
+    return "stored"
+  }
+  holdEntry(self, entry)
+  self.observer.put(entry, previous, origin)
+  if (self.size > self.options.cacheMax || self.bytes > self.options.cacheSizeBytes) shrink(self, origin)
+  return "stored"
+}
+
+/** Rule 8: what expired goes first, then by the order. */
+const shrink = (self: Replica, origin: Origin): void => {
+  freeExpired(self)
+  while (self.size > self.options.cacheMax || self.bytes > self.options.cacheSizeBytes) {
+    const entry = self.options.eviction === "used" ? self.byUse.least() : self.byStamp.peek()
+    Invariant.check(entry !== undefined, "a full cache has an entry to evict")
+    if (self.options.mode === 0) {
+      bury(self, entry, entry.key, entry.keyHash, entry.clock, entry.writer, "ghost", 0)
+    } else forgetRecord(self, entry)
+    self.observer.removed(entry, "evict", entry.clock, origin)
+  }
+}
+
+/** Rule 9, mode 2: others' writes remove what is older here; only own writes and fills bring values. */
+const applyInvalidating = (
+  self: Replica,
+  event: Exclude<Event, { readonly _tag: "Clear" }>,
+  held: Record | undefined
+): Outcome => {
+  const given = event.origin === "remote" || event.origin === "repair"
+  if (!given && event._tag === "Put") {
+    if (event.value === undefined) return "unheld"
+    if (held !== undefined && (event.clock < held.clock || (event.clock === held.clock && event.writer <= held.writer))) {
+      return "superseded"
+    }
+    return put(self, event, event.value, held)
+  }
+  if (held?.kind !== "entry") return "unheld"
+  // A fill may have read, before this write, what this write replaces, under a clock that ran ahead.
+  const reach = held.filled ? self.options.clockAheadMillisMax * Stamp.ticksPerMilli : 0
+  const newer = event.clock + reach > held.clock || (event.clock + reach === held.clock && event.writer > held.writer)
+  if (!newer) return "superseded"
+  self.records.delete(event.key)
+  release(self, held)
+  self.observer.removed(held, event._tag === "Del" ? "delete" : "invalidate", event.clock, event.origin)
+  return event._tag === "Del" ? "deleted" : "invalidated"
+}
+
+const clear = (self: Replica, event: Extract<Event, { readonly _tag: "Clear" }>): Outcome => {
+  if (event.clock <= self.floor) return "superseded"
+  self.floor = event.clock
+  for (const record of self.records.values()) {
+    if (record.clock > self.floor) continue
+    self.records.delete(record.key)
+    release(self, record)
+    if (record.kind === "entry") self.observer.removed(record, "clear", event.clock, event.origin)
+  }
+  return "cleared"
+}
+
+// -------------------------------------------------------------------------------------------------- time
+
+const freeExpired = (self: Replica): void => {
+  while (true) {
+    const entry = self.byExpiry.peek()
+    if (entry === undefined || entry.expiresAt > self.judgedMillis) return
+    bury(self, entry, entry.key, entry.keyHash, entry.clock, entry.writer, "expiry", entry.expiresAt)
+    self.observer.removed(entry, "expire", entry.clock, "local")
+  }
+}
+
+/** The quantum of a time. */
+export const quantumOf = (nowMillis: number): number => Math.floor(nowMillis / quantumMillis)
+
+/**
+ * Frees expired entries into tombstones, and drops the tombstones that are a horizon old as of the quantum: members with
+ * the same records and the same quantum then have the same digest. Returns the quantum.
+ */
+export const sweep = (self: Replica, nowMillis: number): number => {
+  const now = judge(self, nowMillis)
+  freeExpired(self)
+  const quantum = quantumOf(now)
+  const horizon = self.options.tombstoneHorizonMillis
+  while (true) {
+    const tombstone = self.ends.peek()
+    if (tombstone === undefined || endOf(tombstone, horizon) > quantum * quantumMillis) return quantum
+    forgetRecord(self, tombstone)
+  }
+}
+
+/** Forgets all records and the forget line, keeps the floor: from here on a new member, to be transferred anew. */
+export const reset = (self: Replica): void => {
+  dropAll(self)
+  self.forget = 0
+}
+
+/** Mode 2 after an abandoned gap: nothing that is held can be trusted any more. */
+export const dropAll = (self: Replica): void => {
+  for (const record of self.records.values()) {
+    record.held = false
+    if (record.kind === "entry") self.observer.removed(record, "repair", 0, "repair")
+  }
+  self.records.clear()
+  Digest.clear(self.digest)
+  self.byStamp.clear()
+  self.byExpiry.clear()
+  self.byUse.clear()
+  self.graves.clear()
+  self.ends.clear()
+  self.size = 0
+  self.bytes = 0
+  self.tombstones = 0
+}

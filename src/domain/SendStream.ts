@@ -1,0 +1,121 @@
+/**
+ * The sender's one stream: it numbers bodies from 1 and keeps them for repeats, bounded in bytes. The content of a number
+ * never changes, and a number is never used twice.
+ */
+import * as Invariant from "./Invariant.ts"
+
+export interface Range {
+  readonly from: number
+  readonly to: number
+}
+
+export interface SendStream {
+  readonly retainBytesMax: number
+  readonly resendIntervalMillis: number
+  highest: number
+  lowest: number
+  bytes: number
+  /** Bodies by number, a ring of a power of two: `lowest` to `highest` are held. */
+  bodies: Array<Uint8Array | undefined>
+  resentMillis: Array<number>
+}
+
+export const make = (options: {
+  readonly retainBytesMax: number
+  readonly resendIntervalMillis?: number | undefined
+}): SendStream => ({
+  retainBytesMax: options.retainBytesMax,
+  resendIntervalMillis: options.resendIntervalMillis ?? 10,
+  highest: 0,
+  lowest: 1,
+  bytes: 0,
+  bodies: new Array<Uint8Array | undefined>(256).fill(undefined),
+  resentMillis: new Array<number>(256).fill(-Infinity)
+})
+
+export const lowest = (self: SendStream): number => self.lowest
+export const highest = (self: SendStream): number => self.highest
+export const retainedBytes = (self: SendStream): number => self.bytes
+
+const grow = (self: SendStream): void => {
+  const size = self.bodies.length
+  const bodies = new Array<Uint8Array | undefined>(2 * size).fill(undefined)
+  const resent = new Array<number>(2 * size).fill(-Infinity)
+  for (let number = self.lowest; number <= self.highest; number++) {
+    bodies[number & (2 * size - 1)] = self.bodies[number & (size - 1)]
+    resent[number & (2 * size - 1)] = self.resentMillis[number & (size - 1)]
+  }
+  self.bodies = bodies
+  self.resentMillis = resent
+}
+
+const drop = (self: SendStream): void => {
+  const slot = self.lowest & (self.bodies.length - 1)
+  self.bytes -= self.bodies[slot]?.length ?? 0
+  self.bodies[slot] = undefined
+  self.lowest++
+}
+
+/** Numbers a body and keeps it; the oldest go when the bound is passed. Returns the number. */
+export const append = (self: SendStream, body: Uint8Array): number => {
+  const number = self.highest + 1
+  Invariant.check(number < 2 ** 46, "a stream has fewer than 2^46 numbers")
+  if (number - self.lowest >= self.bodies.length) grow(self)
+  const slot = number & (self.bodies.length - 1)
+  self.bodies[slot] = body
+  self.resentMillis[slot] = -Infinity
+  self.highest = number
+  self.bytes += body.length
+  while (self.bytes > self.retainBytesMax && self.lowest < self.highest) drop(self)
+  return number
+}
+
+/**
+ * Uses up a number that is never sent, and keeps nothing: receivers find that they miss it, that it is not to be had, and
+ * turn to repair.
+ */
+export const skip = (self: SendStream): void => {
+  self.highest++
+  while (self.lowest <= self.highest) drop(self)
+  self.bytes = 0
+}
+
+/** Everybody that counts has settled up to here: it needs not be kept. */
+export const settle = (self: SendStream, upTo: number): void => {
+  while (self.lowest <= upTo && self.lowest <= self.highest) drop(self)
+  // After a burst the ring is given back.
+  if (self.lowest > self.highest && self.bodies.length > 4_096) {
+    self.bodies = new Array<Uint8Array | undefined>(256).fill(undefined)
+    self.resentMillis = new Array<number>(256).fill(-Infinity)
+  }
+}
+
+/** The body of a number, if it is kept. */
+export const body = (self: SendStream, number: number): Uint8Array | undefined =>
+  number >= self.lowest && number <= self.highest ? self.bodies[number & (self.bodies.length - 1)] : undefined
+
+/**
+ * The numbers among those asked for that may go out again: kept, and not sent again within the last moment. At most `most`;
+ * the rest is asked for again. `marked` numbers of this turn are given to every asker.
+ */
+export const resend = (
+  self: SendStream,
+  ranges: ReadonlyArray<Range>,
+  nowMillis: number,
+  most: number
+): ReadonlyArray<number> => {
+  const numbers: Array<number> = []
+  for (const range of ranges) {
+    const to = Math.min(range.to, self.highest)
+    for (let number = Math.max(range.from, self.lowest); number <= to; number++) {
+      if (numbers.length >= most) return numbers
+      const slot = number & (self.bodies.length - 1)
+      const resent = self.resentMillis[slot]
+      if (resent !== nowMillis && nowMillis - resent < self.resendIntervalMillis) continue
+      if (self.bodies[slot] === undefined) continue
+      self.resentMillis[slot] = nowMillis
+      numbers.push(number)
+    }
+  }
+  return numbers
+}

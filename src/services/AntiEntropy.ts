@@ -1,0 +1,447 @@
+/**
+ * Anti-entropy and join: bringing replicas together by pulling (section 8 of the design). Owned by the Housekeeper.
+ *
+ * One thing happens here, the *take*: this member pulls what it lacks from a donor, bucket by bucket, and concludes
+ * absence from complete listings only (`Repair`). A join is a take of everything; a symmetric repair is two takes, as the
+ * other side sees the same difference. Takes are started by
+ *
+ * - opening a namespace: from a `ready` donor that has caught up with it;
+ * - a light digest that differs in two successive pulses of a member, while nothing of it is missing;
+ * - a number that was given up or refused: from its sender, which is acknowledged again only when that is done;
+ * - the full check every `cachePulseMillis`, and in mode 0 only that and gaps, as it has no digests.
+ *
+ * Guarantees: one take per namespace at a time; a take that brings nothing for `repairTimeoutMillis` ends; traffic is
+ * paced by the taker.
+ */
+import type { Protocol } from "../domain/Configuration.ts"
+import type { Member, Membership } from "../domain/Membership.ts"
+import type { NamespaceSummary } from "../domain/Operation.ts"
+import * as OperationCodec from "../domain/OperationCodec.ts"
+import * as Repair from "../domain/Repair.ts"
+import type { MemberId } from "../domain/Stamp.ts"
+import type { Counters } from "./Counters.ts"
+import type { MemberTime } from "./MemberTime.ts"
+import type { Namespace } from "./Namespace.ts"
+import type { Requests } from "./Requests.ts"
+
+export interface Host {
+  readonly time: MemberTime
+  readonly protocol: Protocol
+  readonly cachePulseMillis: number
+  readonly counters: Counters
+  readonly random: () => number
+  readonly namespaces: ReadonlyMap<string, Namespace>
+  readonly membership: Membership
+  readonly requests: Requests
+  /** Whether this member has joined the cluster. */
+  readonly joined: () => boolean
+  readonly receivedOf: (member: MemberId) => number
+  readonly hasGap: (member: MemberId) => boolean
+  readonly repaired: (member: MemberId, upTo: number) => void
+  /** A namespace caught up, or failed to. */
+  readonly caughtUp: (namespace: Namespace) => void
+  /** A repair found and removed differences. */
+  readonly incoherent: (namespace: Namespace, member: MemberId, records: number) => void
+}
+
+interface Take {
+  readonly donor: Member
+  readonly kind: "join" | "repair"
+  readonly repair: Repair.Repair
+  readonly requests: Set<number>
+  buckets: Array<number>
+  /** Buckets whose listing or copies are under way. */
+  active: number
+  records: number
+  begun: boolean
+}
+
+/** What is known of a namespace's coherence. */
+interface State {
+  readonly namespace: Namespace
+  take: Take | undefined
+  /** Donors to take from, and when. */
+  readonly wanted: Map<MemberId, number>
+  /** How many successive pulses of a member differed. */
+  readonly differing: Map<MemberId, number>
+  /** Donors that failed during this join. */
+  readonly failed: Set<MemberId>
+  openedTicks: number
+  checkDue: number
+}
+
+/** A sender of which something was given up: which namespaces still have to take from it. */
+interface Gap {
+  upTo: number
+  readonly remaining: Set<string>
+  /** Something more was given up after the takes began. */
+  again: boolean
+  due: number
+}
+
+export interface AntiEntropy {
+  readonly opened: (namespace: Namespace) => void
+  /** Starts the namespace anew: empty, and to be transferred again. */
+  readonly restart: (namespace: Namespace) => void
+  readonly onSummary: (member: Member, summary: NamespaceSummary) => void
+  readonly gap: (member: MemberId) => void
+  readonly onLeft: (member: MemberId) => void
+  readonly onDue: () => void
+  readonly nextDue: () => number
+}
+
+/** Buckets that are pulled at the same time. */
+const bucketsAtOnce = 4
+/** Keys and bytes that one WANT asks for: the request fits a datagram, the answer a few. */
+const wantKeyBytesMax = 900
+const wantBytesMax = 262_144
+/** After this many pulses in a row a difference is repaired although writes go on. */
+const differingPatience = 10
+/** A replica that did not change for this long is quiet: its digest may be compared. */
+const quietMillis = 150
+const retryMillis = 250
+
+export const make = (host: Host): AntiEntropy => {
+  const { counters, membership, protocol, requests, time } = host
+  const states = new Map<string, State>()
+  const gaps = new Map<MemberId, Gap>()
+
+  // ------------------------------------------------------------------------------------------------ takes
+
+  const begin = (state: State, donor: Member, kind: Take["kind"]): void => {
+    const { namespace } = state
+    const take: Take = {
+      donor,
+      kind,
+      repair: Repair.start(namespace.replica, kind, time.now()),
+      requests: new Set(),
+      buckets: [],
+      active: 0,
+      records: 0,
+      begun: false
+    }
+    state.take = take
+    if (kind === "join") counters.joins++
+    else counters.repairRounds++
+    if (namespace.options.mode === 0) {
+      take.begun = true
+      take.buckets = Array.from({ length: 256 }, (_, bucket) => bucket)
+      advance(state, take)
+      return
+    }
+    ask(state, take, (request) => ({
+      _tag: "DIGEST",
+      request,
+      namespace: namespace.name,
+      fingerprint: namespace.fingerprint
+    }), (bytes) => {
+      const reply = OperationCodec.replies.digest.decode(bytes)
+      if (reply === undefined) return end(state, take, "failed")
+      if (reply.status !== "ok") return end(state, take, reply.status === "later" ? "failed" : "done")
+      const next = Repair.onDigest(take.repair, reply, time.now())
+      if (next._tag === "Retry") return end(state, take, "retry")
+      take.begun = true
+      take.buckets = [...next.buckets]
+      advance(state, take)
+    })
+  }
+
+  const ask = (
+    state: State,
+    take: Take,
+    build: Parameters<Requests["ask"]>[1],
+    answered: (reply: Uint8Array) => void
+  ): void => {
+    let request = 0
+    request = requests.ask(take.donor, build, (reply) => {
+      take.requests.delete(request)
+      if (state.take === take) answered(reply)
+    }, () => {
+      take.requests.delete(request)
+      if (state.take === take) end(state, take, "failed")
+    })
+    take.requests.add(request)
+  }
+
+  /** Keeps a few buckets under way, and concludes when all are in. */
+  const advance = (state: State, take: Take): void => {
+    while (take.active < bucketsAtOnce && take.buckets.length > 0) list(state, take, take.buckets.shift()!)
+    if (take.active > 0) return
+    const finished = Repair.finish(take.repair, time.now())
+    counters.repairedRecords += take.records
+    if (take.kind === "repair" && take.records > 0) host.incoherent(state.namespace, take.donor.id, take.records)
+    end(state, take, finished ? "done" : "unfinished")
+  }
+
+  const list = (state: State, take: Take, bucket: number): void => {
+    take.active++
+    ask(state, take, (request) => ({ _tag: "LISTING", request, namespace: state.namespace.name, bucket }), (bytes) => {
+      const reply = OperationCodec.replies.listing.decode(bytes)
+      if (reply === undefined || reply.bucket !== bucket || reply.items.some((item) => item.writer >= reply.writers.length)) {
+        return end(state, take, "failed")
+      }
+      if (reply.status !== "ok") return end(state, take, reply.status === "later" ? "failed" : "done")
+      const wanted = Repair.onListing(take.repair, {
+        bucket,
+        floor: reply.floor,
+        forget: reply.forget,
+        items: reply.items.map((item) => ({ ...item, writer: reply.writers[item.writer] }))
+      }, time.now())
+      want(state, take, bucket, wanted, 0)
+    })
+  }
+
+  /** Asks for the wanted items of a bucket, a portion at a time. */
+  const want = (state: State, take: Take, bucket: number, items: ReadonlyArray<Repair.Item>, from: number): void => {
+    if (from >= items.length) {
+      take.active--
+      return advance(state, take)
+    }
+    let to = from
+    let bytes = 0
+    let keyBytes = 0
+    while (to < items.length && (to === from || (bytes < wantBytesMax && keyBytes < wantKeyBytesMax))) {
+      bytes += items[to].bytes
+      keyBytes += typeof items[to].key === "number" ? 9 : 3 + String(items[to].key).length
+      to++
+    }
+    const keys = items.slice(from, to).map((item) => item.key)
+    ask(state, take, (request) => ({ _tag: "WANT", request, namespace: state.namespace.name, keys }), (reply) => {
+      const copies = OperationCodec.replies.copies.decode(reply)
+      if (copies === undefined || copies.copies.some((copy) => copy.writer >= copies.writers.length)) {
+        return end(state, take, "failed")
+      }
+      if (copies.status !== "ok") return end(state, take, "failed")
+      take.records += copies.copies.length
+      Repair.onCopies(
+        take.repair,
+        bucket,
+        copies.copies.map((copy) => ({ ...copy, writer: copies.writers[copy.writer] })),
+        time.now()
+      )
+      want(state, take, bucket, items, to)
+    })
+  }
+
+  const end = (state: State, take: Take, how: "done" | "unfinished" | "retry" | "failed"): void => {
+    if (state.take !== take) return
+    for (const request of take.requests) requests.cancel(request)
+    take.requests.clear()
+    Repair.abandon(take.repair)
+    state.take = undefined
+    state.differing.delete(take.donor.id)
+    const donor = take.donor.id
+    const now = time.ticks()
+    if (how === "done") {
+      state.wanted.delete(donor)
+      gapTaken(state.namespace.name, donor)
+      if (take.kind === "join") settle(state)
+      return
+    }
+    // An unfinished or failed take is tried again while somebody needs it; a join then asks another donor first.
+    if (take.kind === "join") {
+      if (how === "failed") state.failed.add(donor)
+      state.openedTicks = Math.max(state.openedTicks, now - protocol.heartbeatMillis)
+      state.checkDue = now + retryMillis * (how === "retry" ? 0.2 : 1)
+    } else if (membership.members.has(donor) && (gaps.get(donor)?.remaining.has(state.namespace.name) ?? false)) {
+      state.wanted.set(donor, now + retryMillis * (1 + host.random()))
+    } else state.wanted.delete(donor)
+  }
+
+  const settle = (state: State): void => {
+    state.namespace.caughtUp = true
+    state.failed.clear()
+    state.checkDue = time.ticks() + host.cachePulseMillis
+    host.caughtUp(state.namespace)
+  }
+
+  // ------------------------------------------------------------------------------------------------ gaps
+
+  const gapTaken = (name: string, member: MemberId): void => {
+    const gap = gaps.get(member)
+    if (gap === undefined || gap.due !== Infinity) return
+    gap.remaining.delete(name)
+    if (gap.remaining.size > 0) return
+    if (gap.again) {
+      gap.again = false
+      gap.due = time.ticks() + retryMillis * host.random()
+      return
+    }
+    gaps.delete(member)
+    host.repaired(member, gap.upTo)
+  }
+
+  /** Begins the takes that cover what was given up of a sender. */
+  const repairGap = (member: MemberId, gap: Gap): void => {
+    gap.upTo = host.receivedOf(member)
+    gap.due = Infinity
+    gap.remaining.clear()
+    const donor = membership.members.get(member)
+    for (const state of states.values()) {
+      const { namespace } = state
+      if (namespace.options.mode === 2) {
+        namespace.dropAll()
+        continue
+      }
+      // While a namespace joins, its donor covers what the sender wrote before; what that misses digests find.
+      if (donor === undefined || !namespace.caughtUp || (donor.told && !donor.summaries.has(namespace.name))) continue
+      gap.remaining.add(namespace.name)
+      state.wanted.set(member, time.ticks())
+      // A take that runs already began before the loss was known: it does not count.
+      if (state.take?.donor.id === member) end(state, state.take, "failed")
+      state.wanted.set(member, time.ticks())
+    }
+    if (gap.remaining.size === 0) {
+      gaps.delete(member)
+      host.repaired(member, gap.upTo)
+    }
+  }
+
+  // ------------------------------------------------------------------------------------------------ joining
+
+  /** The members that can give a namespace, or "unknown" while one of them has not told what it has. */
+  const donors = (state: State): ReadonlyArray<Member> | "unknown" => {
+    const found: Array<Member> = []
+    for (const member of membership.members.values()) {
+      if (!member.ready || member.suspect) continue
+      if (!member.told) {
+        if (time.ticks() - member.metMillis < 2 * protocol.heartbeatMillis + 200) return "unknown"
+        continue
+      }
+      const summary = member.summaries.get(state.namespace.name)
+      if (summary !== undefined && summary.caughtUp && summary.fingerprint === state.namespace.fingerprint) {
+        found.push(member)
+      }
+    }
+    return found
+  }
+
+  const join = (state: State, now: number): void => {
+    const found = donors(state)
+    if (found === "unknown") {
+      state.checkDue = now + 20
+      return
+    }
+    if (found.length === 0) return settle(state)
+    const fresh = found.filter((donor) => !state.failed.has(donor.id))
+    if (fresh.length === 0) state.failed.clear()
+    const choice = fresh.length === 0 ? found : fresh
+    begin(state, choice[Math.floor(host.random() * choice.length)], "join")
+  }
+
+  // ------------------------------------------------------------------------------------------------ the rest
+
+  const compare = (member: Member, state: State, summary: NamespaceSummary): void => {
+    const { namespace } = state
+    if (
+      namespace.options.mode !== 1 || !namespace.caughtUp || !summary.caughtUp || summary.quantum === 0 ||
+      summary.sizing !== namespace.sizing || summary.fingerprint !== namespace.fingerprint || host.hasGap(member.id)
+    ) return
+    const own = Repair.light(namespace.replica, time.now())
+    if (own.quantum !== summary.quantum) return
+    if (own.count === summary.count && own.hash === summary.hash) {
+      state.differing.delete(member.id)
+      if (!gaps.has(member.id)) state.wanted.delete(member.id)
+      return
+    }
+    const times = (state.differing.get(member.id) ?? 0) + 1
+    state.differing.set(member.id, times)
+    const quiet = time.ticks() - namespace.changedTicks >= quietMillis
+    if (times >= 2 && (quiet || times >= differingPatience) && !state.wanted.has(member.id)) {
+      state.wanted.set(member.id, time.ticks() + host.random() * protocol.repairDelayMillisMax)
+    }
+  }
+
+  /** The full check: one member, by chance, even if nothing seems to differ. */
+  const check = (state: State, now: number): void => {
+    state.checkDue = now + host.cachePulseMillis
+    if (state.namespace.options.mode === 2) return
+    const found = donors(state)
+    if (found === "unknown" || found.length === 0) return
+    if (state.namespace.options.mode === 0) for (const donor of found) state.wanted.set(donor.id, now)
+    else state.wanted.set(found[Math.floor(host.random() * found.length)].id, now)
+  }
+
+  return {
+    opened: (namespace) => {
+      const now = time.ticks()
+      const state: State = {
+        namespace,
+        take: undefined,
+        wanted: new Map(),
+        differing: new Map(),
+        failed: new Set(),
+        openedTicks: now,
+        checkDue: now
+      }
+      states.set(namespace.name, state)
+      // Partial and invalidating members start empty on purpose.
+      if (namespace.options.mode !== 1) settle(state)
+    },
+    restart: (namespace) => {
+      const state = states.get(namespace.name)
+      if (state === undefined) return
+      if (state.take !== undefined) end(state, state.take, "failed")
+      namespace.caughtUp = namespace.options.mode !== 1
+      state.failed.clear()
+      state.checkDue = time.ticks()
+    },
+    onSummary: (member, summary) => {
+      const state = states.get(summary.name)
+      if (state === undefined) return
+      if (summary.floor > state.namespace.replica.floor) state.namespace.clearWith(summary.floor)
+      compare(member, state, summary)
+    },
+    gap: (member) => {
+      const known = gaps.get(member)
+      if (known !== undefined) {
+        if (known.due === Infinity) known.again = true
+        return
+      }
+      gaps.set(member, { upTo: 0, remaining: new Set(), again: false, due: time.ticks() + 50 * host.random() })
+    },
+    onLeft: (member) => {
+      gaps.delete(member)
+      for (const state of states.values()) {
+        if (state.take?.donor.id === member) end(state, state.take, "failed")
+        state.wanted.delete(member)
+        state.differing.delete(member)
+        state.failed.delete(member)
+      }
+    },
+    onDue: () => {
+      const now = time.ticks()
+      for (const [member, gap] of gaps) if (gap.due <= now && host.joined()) repairGap(member, gap)
+      for (const state of states.values()) {
+        if (state.take !== undefined || !host.joined()) continue
+        if (!state.namespace.caughtUp) {
+          if (state.checkDue <= now) join(state, now)
+          continue
+        }
+        if (state.checkDue <= now) check(state, now)
+        for (const [id, due] of state.wanted) {
+          if (due > now) continue
+          const donor = membership.members.get(id)
+          if (donor === undefined) {
+            state.wanted.delete(id)
+            continue
+          }
+          // If it came together meanwhile, the digests are equal and the take ends at once.
+          begin(state, donor, "repair")
+          break
+        }
+      }
+    },
+    nextDue: () => {
+      if (!host.joined()) return Infinity
+      let due = Infinity
+      for (const gap of gaps.values()) due = Math.min(due, gap.due)
+      for (const state of states.values()) {
+        if (state.take !== undefined) continue
+        due = Math.min(due, state.checkDue)
+        if (state.namespace.caughtUp) for (const at of state.wanted.values()) due = Math.min(due, at)
+      }
+      return due
+    }
+  }
+}

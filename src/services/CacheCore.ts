@@ -1,0 +1,366 @@
+/**
+ * A namespace as its user sees it, synchronously: what the Effect API and the standalone facade share. Every method works
+ * on the caller's turn, waits for nobody, and throws `McCacheError` for what the caller can mend.
+ */
+import type * as Duration from "effect/Duration"
+import { crc32 } from "node:zlib"
+import * as Key from "../domain/Key.ts"
+import * as McCacheError from "../domain/McCacheError.ts"
+import { notDecoded } from "../domain/Record.ts"
+import type * as Record from "../domain/Record.ts"
+import * as Replica from "../domain/Replica.ts"
+import * as StampOf from "../domain/Stamp.ts"
+import type { Stamp } from "../domain/Stamp.ts"
+import * as TimeInput from "../domain/TimeInput.ts"
+import type { Counters } from "./Counters.ts"
+import type { MemberTime } from "./MemberTime.ts"
+import type { Namespace } from "./Namespace.ts"
+import type { ValueCodec } from "./ValueCodec.ts"
+
+/** What is known of an entry. @category models */
+export interface Metadata {
+  readonly key: Key.Key
+  readonly stamp: Stamp
+  /** The member that wrote it. */
+  readonly writer: string
+  /** CRC-32 of the encoded value. */
+  readonly crc: number
+  /** Encoded key and value. */
+  readonly bytes: number
+  /** When it was last looked up here, Unix milliseconds; `undefined` for never. */
+  readonly lastLookup: number | undefined
+  /** When it was last updated here, Unix milliseconds. */
+  readonly lastUpdate: number
+  /** When it expires, Unix milliseconds; `undefined` for never. */
+  readonly expiresAt: number | undefined
+}
+
+/** What a namespace counts. @category models */
+export interface NamespaceMetrics {
+  readonly count: number
+  readonly size: number
+  readonly lookups: number
+  readonly misses: number
+  readonly inserts: number
+  readonly updates: number
+  readonly deletes: number
+  readonly evicts: number
+  readonly expired: number
+  readonly collisions: number
+  readonly incoherent: number
+  readonly spikes: number
+  /** The mean time between a change and the one before it, over the spikes, in milliseconds. */
+  readonly spikeInterval: number
+  readonly tombstones: number
+  readonly outbox: number
+  readonly caughtUp: boolean
+}
+
+export interface SetOptions {
+  /** Time to live. **A plain number is seconds**; 0 is for ever. Default: the namespace's. */
+  readonly ttl?: Duration.Input | undefined
+}
+
+export class CacheCore<V> {
+  readonly name: string
+  readonly namespace: Namespace
+  readonly #codec: ValueCodec<V>
+  readonly #time: MemberTime
+  readonly #counters: Counters
+  readonly #closed: () => boolean
+
+  constructor(
+    namespace: Namespace,
+    codec: ValueCodec<V>,
+    member: { readonly time: MemberTime; readonly counters: Counters; readonly closed: () => boolean }
+  ) {
+    this.name = namespace.name
+    this.namespace = namespace
+    this.#codec = codec
+    this.#time = member.time
+    this.#counters = member.counters
+    this.#closed = member.closed
+  }
+
+  #check(key: Key.Key): void {
+    if (this.#closed()) throw closedError()
+    // The common case first: a short string or a finite number needs no message.
+    const problem = Key.problem(key)
+    if (problem !== undefined) {
+      throw McCacheError.make(
+        "InvalidKey",
+        `A key must be a non-empty string of at most ${Key.keyBytesMax} UTF-8 bytes or a finite number, not ${problem}.`
+      )
+    }
+  }
+
+  #open(): void {
+    if (this.#closed()) throw closedError()
+  }
+
+  /** The value of an entry, decoded when it is first read. Undecodable bytes count and read as a miss. */
+  #value(entry: Record.Entry): V | undefined {
+    if (entry.decoded === notDecoded) {
+      try {
+        entry.decoded = this.#codec.decode(entry.value)
+      } catch {
+        this.#counters.undecodable++
+        return undefined
+      }
+    }
+    return entry.decoded as V
+  }
+
+  // ------------------------------------------------------------------------------------------------ reading
+
+  /** The entry of a key, counted as a lookup. */
+  lookup(key: Key.Key): { readonly value: V } | undefined {
+    this.#check(key)
+    const now = this.#time.now()
+    const entry = Replica.get(this.namespace.replica, key, now)
+    this.namespace.tally.lookups++
+    if (entry === undefined) {
+      this.namespace.tally.misses++
+      return undefined
+    }
+    entry.lookedUpAt = now
+    const value = this.#value(entry)
+    return value === undefined && entry.decoded === notDecoded ? undefined : { value: value as V }
+  }
+
+  get(key: Key.Key): V | undefined {
+    this.#check(key)
+    const now = this.#time.now()
+    const entry = Replica.get(this.namespace.replica, key, now)
+    const tally = this.namespace.tally
+    tally.lookups++
+    if (entry === undefined) {
+      tally.misses++
+      return undefined
+    }
+    entry.lookedUpAt = now
+    return entry.decoded === notDecoded ? this.#value(entry) : entry.decoded as V
+  }
+
+  peek(key: Key.Key): V | undefined {
+    this.#check(key)
+    const entry = Replica.peek(this.namespace.replica, key, this.#time.now())
+    return entry === undefined ? undefined : this.#value(entry)
+  }
+
+  has(key: Key.Key): boolean {
+    this.#check(key)
+    return Replica.peek(this.namespace.replica, key, this.#time.now()) !== undefined
+  }
+
+  metadata(key: Key.Key): Metadata | undefined {
+    this.#check(key)
+    const entry = Replica.peek(this.namespace.replica, key, this.#time.now())
+    if (entry === undefined) return undefined
+    return {
+      key,
+      stamp: { clock: entry.clock, writer: entry.writer },
+      writer: entry.writer,
+      crc: entry.crc,
+      bytes: entry.bytes,
+      lastLookup: entry.lookedUpAt === 0 ? undefined : entry.lookedUpAt,
+      lastUpdate: entry.updatedAt,
+      expiresAt: entry.expiresAt === 0 ? undefined : entry.expiresAt
+    }
+  }
+
+  get size(): number {
+    this.#open()
+    Replica.sweep(this.namespace.replica, this.#time.now())
+    return this.namespace.replica.size
+  }
+
+  /** Encoded keys and values. */
+  get bytes(): number {
+    this.#open()
+    Replica.sweep(this.namespace.replica, this.#time.now())
+    return this.namespace.replica.bytes
+  }
+
+  *entries(): IterableIterator<[Key.Key, V]> {
+    this.#open()
+    for (const entry of Replica.entries(this.namespace.replica, this.#time.now())) {
+      const value = this.#value(entry)
+      if (entry.decoded !== notDecoded) yield [entry.key, value as V]
+    }
+  }
+
+  *keys(): IterableIterator<Key.Key> {
+    this.#open()
+    for (const entry of Replica.entries(this.namespace.replica, this.#time.now())) yield entry.key
+  }
+
+  *values(): IterableIterator<V> {
+    for (const [, value] of this.entries()) yield value
+  }
+
+  // ------------------------------------------------------------------------------------------------ writing
+
+  #expiresAt(ttl: Duration.Input | undefined, now: number): number {
+    const millis = ttl === undefined ? this.namespace.ttlMillis : TimeInput.ttlMillis(ttl)
+    return millis === 0 ? 0 : now + millis
+  }
+
+  /** Encodes a value, or says why it cannot be stored. */
+  #encode(key: Key.Key, value: V): Uint8Array {
+    const bytes = this.#codec.encode(value)
+    const size = Key.bytes(key) + bytes.length
+    const bound = this.namespace.options.cacheSizeBytes
+    if (size > bound) {
+      throw McCacheError.make(
+        "ValueTooLarge",
+        `Key and value take ${size} bytes encoded, more than the ${bound} that namespace ${
+          JSON.stringify(this.name)
+        } holds: raise cacheSize (MCCACHE_CACHE_SIZE) at every member, or store less.`
+      )
+    }
+    return bytes
+  }
+
+  set(key: Key.Key, value: V, options?: SetOptions): void {
+    this.#check(key)
+    const expiresAt = this.#expiresAt(options?.ttl, this.#time.now())
+    const bytes = this.#encode(key, value)
+    this.namespace.set(key, bytes, crc32(bytes), expiresAt)
+  }
+
+  /** Stores all or, when one of them cannot be stored, none. */
+  setMany(entries: Iterable<readonly [Key.Key, V]>, options?: SetOptions): void {
+    const encoded: Array<readonly [Key.Key, Uint8Array]> = []
+    for (const [key, value] of entries) {
+      this.#check(key)
+      encoded.push([key, this.#encode(key, value)])
+    }
+    const expiresAt = this.#expiresAt(options?.ttl, this.#time.now())
+    for (const [key, bytes] of encoded) this.namespace.set(key, bytes, crc32(bytes), expiresAt)
+  }
+
+  setDefault(key: Key.Key, value: V, options?: SetOptions): V {
+    const hit = this.lookup(key)
+    if (hit !== undefined) return hit.value
+    this.set(key, value, options)
+    return value
+  }
+
+  delete(key: Key.Key): boolean {
+    this.#check(key)
+    return this.namespace.delete(key)
+  }
+
+  /** Deletes them; how many were there. */
+  deleteMany(keys: Iterable<Key.Key>): number {
+    const checked = [...keys]
+    for (const key of checked) this.#check(key)
+    let deleted = 0
+    for (const key of checked) if (this.namespace.delete(key)) deleted++
+    return deleted
+  }
+
+  pop(key: Key.Key): { readonly value: V } | undefined {
+    const hit = this.lookup(key)
+    if (hit !== undefined) this.namespace.delete(key)
+    return hit
+  }
+
+  /** Removes and returns the first entry in iteration order. */
+  popItem(): [Key.Key, V] | undefined {
+    for (const entry of this.entries()) {
+      this.namespace.delete(entry[0])
+      return entry
+    }
+    return undefined
+  }
+
+  clear(): void {
+    this.#open()
+    this.namespace.clear()
+  }
+
+  // ------------------------------------------------------------------------------------------------ filling
+
+  /** Begins a computation; its end is told to the returned function, which stores the value if nothing newer came. */
+  beginFill(key: Key.Key, options?: SetOptions): { readonly store: (value: V) => void; readonly end: () => void } {
+    this.#check(key)
+    // A bad ttl fails before anything is computed.
+    if (options?.ttl !== undefined) TimeInput.ttlMillis(options.ttl)
+    const filling = this.namespace.beginFill(key)
+    return {
+      store: (value) => {
+        if (this.#closed()) return
+        const bytes = this.#encode(key, value)
+        this.namespace.fill(key, filling, bytes, crc32(bytes), this.#expiresAt(options?.ttl, this.#time.now()))
+      },
+      end: () => this.namespace.endFill(key, filling)
+    }
+  }
+
+  // ------------------------------------------------------------------------------------------------ reports
+
+  get metrics(): NamespaceMetrics {
+    return metricsOf(this.namespace)
+  }
+
+  checksum(key?: Key.Key): string | undefined {
+    if (key !== undefined) this.#check(key)
+    return checksumOf(this.namespace, this.#time.now(), key)
+  }
+}
+
+export const closedError = (): McCacheError.McCacheError =>
+  McCacheError.make("Closed", "This McCache is closed: open another one, or stop using it before close.")
+
+export const metricsOf = (namespace: Namespace): NamespaceMetrics => {
+  const { replica, tally } = namespace
+  return {
+    count: replica.size,
+    size: replica.bytes,
+    lookups: tally.lookups,
+    misses: tally.misses,
+    inserts: tally.inserts,
+    updates: tally.updates,
+    deletes: tally.deletes,
+    evicts: tally.evicts,
+    expired: tally.expired,
+    collisions: tally.collisions,
+    incoherent: tally.incoherent,
+    spikes: tally.spikes,
+    spikeInterval: tally.spikes === 0 ? 0 : tally.spikeMillis / tally.spikes,
+    tombstones: replica.tombstones,
+    outbox: namespace.outbox.size,
+    caughtUp: namespace.caughtUp
+  }
+}
+
+/**
+ * The checksum of a key's entry, or of all entries: over keys, stamps and the CRC-32 of values, whatever their order.
+ * Members with the same entries have the same checksum. `undefined` for a key that is not there.
+ */
+export const checksumOf = (namespace: Namespace, now: number, key?: Key.Key): string | undefined => {
+  if (key !== undefined) {
+    const entry = Replica.peek(namespace.replica, key, now)
+    return entry === undefined ? undefined : hex(entryHash(entry))
+  }
+  let low = 0
+  let high = 0
+  let count = 0
+  for (const entry of Replica.entries(namespace.replica, now)) {
+    const hash = entryHash(entry)
+    low = (low + hash) >>> 0
+    high = (high ^ Math.imul(hash, 0x9e37_79b1)) >>> 0
+    count++
+  }
+  return `${count}-${hex(high)}${hex(low)}`
+}
+
+const hex = (value: number): string => value.toString(16).padStart(8, "0")
+
+const entryHash = (entry: Record.Entry): number =>
+  crc32(`${typeof entry.key}:${entry.key}:${entry.clock}:${entry.writer}:${entry.crc}`)
+
+/** For messages. */
+export const stampText = (entry: Record.Entry): string => StampOf.format(entry)

@@ -1,0 +1,493 @@
+/**
+ * The Housekeeper: the one actor that owns membership, joining, anti-entropy, requests to and from other members, expiry
+ * and the heartbeat.
+ *
+ * A joiner announces itself every `joinIntervalMillis` until somebody proved itself, or until `joinWaitMillis` passed and
+ * nobody is there. It has *joined* when it knows a ready member, or is alone, or has the lowest id of members that all
+ * start together; it is *ready* when every namespace that was open then has caught up.
+ */
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type { Protocol } from "../domain/Configuration.ts"
+import * as Membership from "../domain/Membership.ts"
+import type { Control, NamespaceSummary, Proof, Request } from "../domain/Operation.ts"
+import * as Repair from "../domain/Repair.ts"
+import * as Replica from "../domain/Replica.ts"
+import * as Stamp from "../domain/Stamp.ts"
+import type { MemberId } from "../domain/Stamp.ts"
+import * as Actor from "./Actor.ts"
+import * as AntiEntropy from "./AntiEntropy.ts"
+import type { Counters } from "./Counters.ts"
+import type { MemberTime } from "./MemberTime.ts"
+import type { Destination, Multicaster } from "./Multicaster.ts"
+import type { Namespace } from "./Namespace.ts"
+import * as Requests from "./Requests.ts"
+import * as Responder from "./Responder.ts"
+
+/** What happens in the cluster, for `events` and the log. @category models */
+export type ClusterEvent =
+  | { readonly type: "joined" | "left" | "removed" | "suspected" | "recovered" | "ready" | "lagging"; readonly member: MemberId }
+  | { readonly type: "incoherent"; readonly namespace: string; readonly member: MemberId; readonly records: number }
+  | { readonly type: "lost"; readonly member: MemberId }
+  | { readonly type: "conflict"; readonly namespace: string; readonly member: MemberId; readonly detail: string }
+  | { readonly type: "clock"; readonly correctionMillis: number }
+  | { readonly type: "refused"; readonly member: MemberId; readonly detail: string }
+
+type Message =
+  | { readonly _tag: "Met"; readonly from: Destination; readonly proof: Proof }
+  | { readonly _tag: "Heard"; readonly member: MemberId }
+  | { readonly _tag: "Control"; readonly from: Destination; readonly operation: Control }
+  | { readonly _tag: "Gap"; readonly member: MemberId }
+  | { readonly _tag: "Lagging"; readonly member: MemberId }
+  | { readonly _tag: "Opened"; readonly namespace: Namespace }
+  | { readonly _tag: "Restart"; readonly namespace: Namespace }
+  | {
+    readonly _tag: "Ask"
+    readonly to: Destination
+    readonly build: (request: number) => Request
+    readonly done: (reply: Uint8Array | undefined) => void
+  }
+
+export interface Host {
+  readonly self: MemberId
+  readonly time: MemberTime
+  readonly protocol: Protocol
+  readonly cachePulseMillis: number
+  readonly daemonSleepMillis: number
+  readonly counters: Counters
+  readonly random: () => number
+  readonly namespaces: ReadonlyMap<string, Namespace>
+  readonly multicaster: Multicaster
+  readonly replyBytesMax: number
+  readonly pieceBytes: number
+  /** The parts of the Listener that the Housekeeper needs; it is started later. */
+  readonly listener: () => {
+    readonly forget: (member: MemberId) => void
+    readonly repaired: (member: MemberId, upTo: number) => void
+    readonly receivedOf: (member: MemberId) => number
+    readonly hasGap: (member: MemberId) => boolean
+    readonly meeting: () => boolean
+  }
+  readonly floor: () => number
+  /** The last value of the member's hybrid clock. */
+  readonly clockLast: () => number
+  readonly clearAll: (clock: number) => void
+  readonly metrics: (namespace: string | undefined) => string
+  readonly checksum: (namespace: string | undefined, key: string | number | undefined) => string
+  /** The clock ran so far ahead that others refuse our stamps: start anew, empty. */
+  readonly startAnew: () => void
+  readonly publish: (event: ClusterEvent) => void
+}
+
+export interface Housekeeper {
+  readonly actor: Actor.Actor<Message>
+  readonly membership: Membership.Membership
+  readonly met: (from: Destination, proof: Proof) => void
+  readonly heard: (member: MemberId) => void
+  readonly control: (from: Destination, operation: Control) => void
+  readonly gap: (member: MemberId) => void
+  readonly lagging: (member: MemberId) => void
+  readonly opened: (namespace: Namespace) => void
+  readonly restart: (namespace: Namespace) => void
+  readonly ask: (
+    to: Destination,
+    build: (request: number) => Request,
+    done: (reply: Uint8Array | undefined) => void
+  ) => void
+  /** Whether the cluster was looked for and found, or found missing. */
+  readonly joined: () => boolean
+  /** Sticky: whether this member can be a donor. */
+  readonly ready: () => boolean
+  /** Whether every open namespace has caught up. */
+  readonly caughtUp: () => boolean
+  /** Calls back once `condition` holds; checked whenever something changed. Returns how to stop waiting. */
+  readonly when: (condition: () => boolean, done: () => void) => () => void
+  readonly alone: () => boolean
+}
+
+/** Namespaces that one heartbeat tells of; the rest have their turn in the next. */
+const summariesPerPulse = 12
+const queueCapacityMessages = 65_536
+
+export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<Housekeeper, never, Scope.Scope> {
+  const { multicaster, protocol, time } = host
+  const membership = Membership.make(host.self, protocol)
+  const startedTicks = time.ticks()
+  let joined = false
+  let ready = false
+  let joinDue = startedTicks
+  let heartbeatDue = startedTicks + protocol.heartbeatMillis
+  let summaryNext = 0
+  let expectedTicks = Infinity
+  const welcomes = new Map<MemberId, number>()
+  const errorDue = new Map<MemberId, number>()
+  const waiting = new Set<{ readonly condition: () => boolean; readonly done: () => void }>()
+  const logs: Array<Effect.Effect<void>> = []
+
+  const requests = Requests.make({
+    ticks: time.ticks,
+    send: multicaster.send,
+    giveUpMillis: protocol.repairTimeoutMillis,
+    replyBytesMax: host.replyBytesMax
+  })
+  const responder = Responder.make({
+    time,
+    namespaces: host.namespaces,
+    pieceBytes: host.pieceBytes,
+    send: multicaster.send,
+    metrics: host.metrics,
+    checksum: host.checksum,
+    reset: (name) => {
+      for (const namespace of host.namespaces.values()) {
+        if (name === undefined || name === namespace.name) restart(namespace)
+      }
+    }
+  })
+  const antiEntropy = AntiEntropy.make({
+    time,
+    protocol,
+    cachePulseMillis: host.cachePulseMillis,
+    counters: host.counters,
+    random: host.random,
+    namespaces: host.namespaces,
+    membership,
+    requests,
+    joined: () => joined,
+    receivedOf: (member) => host.listener().receivedOf(member),
+    hasGap: (member) => host.listener().hasGap(member),
+    repaired: (member, upTo) => host.listener().repaired(member, upTo),
+    caughtUp: () => becomeReady(),
+    incoherent: (namespace, member, records) => {
+      host.publish({ type: "incoherent", namespace: namespace.name, member, records })
+      logs.push(Effect.logWarning(
+        `McCache repaired ${records} records of namespace ${JSON.stringify(namespace.name)} that differed from member ${
+          member.slice(0, 8)
+        }'s`
+      ))
+    }
+  })
+
+  const restart = (namespace: Namespace): void => {
+    Replica.reset(namespace.replica)
+    antiEntropy.restart(namespace)
+  }
+
+  // ------------------------------------------------------------------------------------------------ joining
+
+  const caughtUp = (): boolean => {
+    for (const namespace of host.namespaces.values()) if (!namespace.caughtUp) return false
+    return true
+  }
+
+  const becomeReady = (): void => {
+    if (ready || !joined || !caughtUp()) return
+    ready = true
+    host.publish({ type: "ready", member: host.self })
+    // The others wait for this word.
+    multicaster.send(undefined, heartbeat())
+    multicaster.wake()
+  }
+
+  const join = (now: number): void => {
+    const elapsed = now - startedTicks
+    const patient = elapsed >= protocol.joinWaitMillis
+    let known = 0
+    let donor = false
+    for (const member of membership.members.values()) {
+      known++
+      if (member.ready) donor = true
+    }
+    const tired = elapsed >= 10 * protocol.joinWaitMillis
+    if (
+      donor || (known === 0 && patient && (!host.listener().meeting() || tired)) ||
+      (known > 0 && patient && Membership.isLowest(membership)) || tired
+    ) {
+      joined = true
+      becomeReady()
+      multicaster.wake()
+      return
+    }
+    if (now >= joinDue) {
+      joinDue = now + protocol.joinIntervalMillis
+      if (known === 0 || !patient) multicaster.send(undefined, { _tag: "JOIN", physicalMillis: time.physical() })
+    }
+  }
+
+  // ------------------------------------------------------------------------------------------------ heartbeat
+
+  const summaryOf = (namespace: Namespace): NamespaceSummary => {
+    const comparable = namespace.options.mode === 1 && namespace.caughtUp
+    const light = comparable ? Repair.light(namespace.replica, time.now()) : { quantum: 0, count: 0, hash: "" }
+    return {
+      name: namespace.name,
+      fingerprint: namespace.fingerprint,
+      sizing: namespace.sizing,
+      floor: namespace.replica.floor,
+      forget: namespace.replica.forget,
+      caughtUp: namespace.caughtUp && joined,
+      ...light
+    }
+  }
+
+  const summaries = (most: number): Array<NamespaceSummary> => {
+    const all = [...host.namespaces.values()]
+    const told: Array<NamespaceSummary> = []
+    for (let index = 0; index < Math.min(most, all.length); index++) {
+      told.push(summaryOf(all[summaryNext++ % all.length]))
+    }
+    return told
+  }
+
+  const heartbeat = (): Control => ({
+    _tag: "PULSE",
+    lowest: multicaster.lowest(),
+    highest: multicaster.highest(),
+    physicalMillis: time.physical(),
+    ready,
+    asks: false,
+    floor: host.floor(),
+    namespaces: summaries(summariesPerPulse)
+  })
+
+  // ------------------------------------------------------------------------------------------------ messages
+
+  const noteOffset = (member: Membership.Member, physicalMillis: number): void => {
+    member.offsetMillis = physicalMillis - time.physical()
+    const correction = Membership.correction(membership, ready)
+    const before = time.correctionMillis()
+    // Following a median that wanders by a few milliseconds would make time restless.
+    if (Math.abs(correction - before) <= (correction === 0 || before === 0 ? 0 : 20)) return
+    time.correct(correction)
+    host.publish({ type: "clock", correctionMillis: correction })
+    logs.push(
+      correction === 0
+        ? Effect.logWarning("McCache: this host's clock agrees with the cluster's again")
+        : Effect.logWarning(
+          `McCache: this host's clock is ${-correction} ms off the cluster's median, which is used instead. Check its time synchronisation.`
+        )
+    )
+    if (Stamp.toMillis(host.clockLast()) - time.now() > protocol.clockAheadMillisMax) host.startAnew()
+  }
+
+  const onSummaries = (
+    member: Membership.Member,
+    list: ReadonlyArray<NamespaceSummary>,
+    now: number
+  ): void => {
+    member.told = true
+    for (const summary of list) {
+      const before = member.summaries.get(summary.name)
+      member.summaries.set(summary.name, summary)
+      const namespace = host.namespaces.get(summary.name)
+      if (namespace === undefined) continue
+      const differs = summary.fingerprint !== namespace.fingerprint
+      if (differs && !namespace.refusedMembers.has(member.id)) {
+        namespace.refusedMembers.add(member.id)
+        const detail = `namespace ${JSON.stringify(summary.name)} is open here with ${namespace.fingerprint}, at ${
+          member.id.slice(0, 8)
+        } with ${summary.fingerprint}`
+        host.publish({ type: "conflict", namespace: summary.name, member: member.id, detail })
+        logs.push(Effect.logError(`McCache: ${detail}: they ignore each other's writes to it`))
+        report(member, "options", detail, now)
+      } else if (!differs) {
+        namespace.refusedMembers.delete(member.id)
+        if (summary.sizing !== namespace.sizing && before?.sizing !== summary.sizing) {
+          logs.push(Effect.logWarning(
+            `McCache: namespace ${JSON.stringify(summary.name)} has ${namespace.sizing} here, ${summary.sizing} at member ${
+              member.id.slice(0, 8)
+            }`
+          ))
+        }
+        antiEntropy.onSummary(member, summary)
+      }
+    }
+  }
+
+  /** Tells a member why it is refused, at most once a second. */
+  const report = (to: Destination, reason: "clock" | "options", detail: string, now: number): void => {
+    if (now < (errorDue.get(to.id) ?? 0)) return
+    errorDue.set(to.id, now + 1_000)
+    multicaster.send(to, { _tag: "ERROR", reason, detail: detail.slice(0, 512) })
+  }
+
+  const remove = (member: Membership.Member, type: "left" | "removed"): void => {
+    membership.members.delete(member.id)
+    welcomes.delete(member.id)
+    errorDue.delete(member.id)
+    for (const namespace of host.namespaces.values()) namespace.refusedMembers.delete(member.id)
+    host.listener().forget(member.id)
+    multicaster.left(member.id)
+    requests.onLeft(member.id)
+    antiEntropy.onLeft(member.id)
+    host.publish({ type, member: member.id })
+    logs.push(Effect.logInfo(`McCache: member ${member.id.slice(0, 8)} (${member.host}:${member.pid}) ${type}`))
+  }
+
+  const onMessage = (message: Message, now: number): void => {
+    switch (message._tag) {
+      case "Met": {
+        const { from, proof } = message
+        const member = Membership.add(membership, {
+          id: from.id,
+          address: from.address,
+          host: proof.host,
+          pid: proof.pid,
+          version: proof.version,
+          ready: proof.ready,
+          offsetMillis: 0
+        }, now)
+        noteOffset(member, proof.physicalMillis)
+        host.publish({ type: "joined", member: from.id })
+        logs.push(Effect.logInfo(`McCache: member ${from.id.slice(0, 8)} (${proof.host}:${proof.pid}) joined`))
+        if (ready && Membership.welcomes(membership, from.id, protocol.welcomeMembersMax)) {
+          welcomes.set(from.id, now + host.random() * protocol.welcomeDelayMillis)
+        }
+        return
+      }
+      case "Heard": {
+        const member = membership.members.get(message.member)
+        if (member !== undefined && Membership.hear(member, now)) host.publish({ type: "recovered", member: member.id })
+        return
+      }
+      case "Control": {
+        const member = membership.members.get(message.from.id)
+        if (member !== undefined) onControl(member, message.operation, now)
+        return
+      }
+      case "Gap":
+        host.publish({ type: "lost", member: message.member })
+        antiEntropy.gap(message.member)
+        return
+      case "Lagging":
+        host.publish({ type: "lagging", member: message.member })
+        return
+      case "Opened":
+        antiEntropy.opened(message.namespace)
+        return
+      case "Restart":
+        restart(message.namespace)
+        return
+      case "Ask":
+        requests.ask(message.to, message.build, message.done, () => message.done(undefined))
+    }
+  }
+
+  const onControl = (member: Membership.Member, operation: Control, now: number): void => {
+    switch (operation._tag) {
+      case "PULSE": {
+        member.ready = operation.ready
+        noteOffset(member, operation.physicalMillis)
+        if (operation.floor > host.floor()) host.clearAll(operation.floor)
+        // Announcements between heartbeats tell nothing of namespaces.
+        if (!operation.asks) onSummaries(member, operation.namespaces, now)
+        return
+      }
+      case "WELCOME":
+        member.ready = operation.ready
+        if (operation.floor > host.floor()) host.clearAll(operation.floor)
+        onSummaries(member, operation.namespaces, now)
+        return
+      case "LEAVE":
+        remove(member, "left")
+        return
+      case "ERROR":
+        host.publish({ type: "refused", member: member.id, detail: operation.detail })
+        logs.push(Effect.logWarning(`McCache: member ${member.id.slice(0, 8)} refuses this member's messages: ${operation.detail}`))
+        return
+      case "REPLY":
+        requests.onReply(member, operation)
+        return
+      case "PULL":
+        responder.onPull(member, operation)
+        return
+      case "DIGEST":
+      case "LISTING":
+      case "WANT":
+      case "METRICS":
+      case "CHECKSUM":
+      case "RESET":
+        responder.onRequest(member, operation)
+        return
+      default:
+        return
+    }
+  }
+
+  // ------------------------------------------------------------------------------------------------ time
+
+  const tick = (now: number): void => {
+    if (!joined) join(now)
+    for (const [id, due] of welcomes) {
+      if (due > now) continue
+      welcomes.delete(id)
+      const member = membership.members.get(id)
+      if (member === undefined) continue
+      multicaster.send(member, { _tag: "WELCOME", ready, floor: host.floor(), namespaces: summaries(64) })
+    }
+    antiEntropy.onDue()
+    requests.onDue()
+    if (now >= heartbeatDue) {
+      heartbeatDue = now + protocol.heartbeatMillis
+      for (const namespace of host.namespaces.values()) Replica.sweep(namespace.replica, time.now())
+      multicaster.send(undefined, heartbeat())
+      const judged = Membership.tick(membership, now)
+      for (const member of judged.suspected) host.publish({ type: "suspected", member: member.id })
+      for (const member of judged.removed) remove(member, "removed")
+    }
+    for (const wait of waiting) {
+      if (!wait.condition()) continue
+      waiting.delete(wait)
+      wait.done()
+    }
+  }
+
+  const handle = (messages: ReadonlyArray<Message>): Effect.Effect<void> | undefined => {
+    const now = time.ticks()
+    // Late: this process was stalled, stopped or asleep, and what the others said meanwhile waits in the sockets.
+    if (now - expectedTicks > protocol.stallMillis) Membership.forgive(membership, now - expectedTicks)
+    for (const message of messages) onMessage(message, now)
+    tick(now)
+    becomeReady()
+    return logs.length === 0 ? undefined : Effect.all(logs.splice(0), { discard: true })
+  }
+
+  const nextDue = (): number => {
+    let due = Math.min(heartbeatDue, time.ticks() + host.daemonSleepMillis, requests.nextDue(), antiEntropy.nextDue())
+    if (!joined) due = Math.min(due, joinDue)
+    for (const at of welcomes.values()) due = Math.min(due, at)
+    expectedTicks = due
+    return due
+  }
+
+  const actor = yield* Actor.start<Message>({
+    name: "housekeeper",
+    capacity: queueCapacityMessages,
+    handle,
+    nextDue
+  }, time.ticks)
+
+  return {
+    actor,
+    membership,
+    met: (from, proof) => void actor.offer({ _tag: "Met", from, proof }),
+    heard: (member) => void actor.offer({ _tag: "Heard", member }),
+    control: (from, operation) => void actor.offer({ _tag: "Control", from, operation }),
+    gap: (member) => void actor.offer({ _tag: "Gap", member }),
+    lagging: (member) => void actor.offer({ _tag: "Lagging", member }),
+    opened: (namespace) => void actor.offer({ _tag: "Opened", namespace }),
+    restart: (namespace) => void actor.offer({ _tag: "Restart", namespace }),
+    ask: (to, build, done) => {
+      if (!actor.offer({ _tag: "Ask", to, build, done })) done(undefined)
+    },
+    joined: () => joined,
+    ready: () => ready,
+    caughtUp,
+    when: (condition, done) => {
+      const wait = { condition, done }
+      waiting.add(wait)
+      actor.wake()
+      return () => void waiting.delete(wait)
+    },
+    alone: () => joined && membership.members.size === 0
+  }
+})

@@ -1,0 +1,456 @@
+/**
+ * The Listener: the one actor that reads. It owns the sessions, the receive streams and the reassembly. It opens, checks
+ * and decodes datagrams, puts the events of a batch on the inboxes of the namespaces that they belong to, hands what
+ * receivers say to the Multicaster and everything else to the Housekeeper, and says what it has and what it misses.
+ *
+ * On reception of a datagram: header, then authenticity, then freshness, then framing, then each record. Whatever fails a
+ * step is counted by reason and dropped. A number is acknowledged as settled when all that it carries is folded.
+ */
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type { Protocol } from "../domain/Configuration.ts"
+import * as Datagram from "../domain/Datagram.ts"
+import * as Framing from "../domain/Framing.ts"
+import type { McCacheError } from "../domain/McCacheError.ts"
+import type { Control, Operation, Proof } from "../domain/Operation.ts"
+import * as OperationCodec from "../domain/OperationCodec.ts"
+import * as Reassembly from "../domain/Reassembly.ts"
+import * as ReceiveStream from "../domain/ReceiveStream.ts"
+import type * as Replica from "../domain/Replica.ts"
+import type { MemberId } from "../domain/Stamp.ts"
+import * as Actor from "./Actor.ts"
+import { count, type Counters } from "./Counters.ts"
+import type { MemberTime } from "./MemberTime.ts"
+import type { Destination, Multicaster } from "./Multicaster.ts"
+import type { Delivery, Namespace, Token } from "./Namespace.ts"
+import type { Address, Network, Received } from "./Network.ts"
+import type { Sealing } from "./Sealing.ts"
+import * as Sessions from "./Sessions.ts"
+
+type Message =
+  | { readonly _tag: "Received"; readonly batch: ReadonlyArray<Received> }
+  | { readonly _tag: "Settled"; readonly tokens: ReadonlyArray<Token> }
+  | { readonly _tag: "Repaired"; readonly member: MemberId; readonly upTo: number }
+  | { readonly _tag: "Forget"; readonly member: MemberId }
+
+/** What the Listener needs from the member that it belongs to. */
+export interface Host {
+  readonly self: MemberId
+  readonly time: MemberTime
+  readonly protocol: Protocol
+  readonly counters: Counters
+  readonly sealing: Sealing
+  readonly network: Network["Service"]
+  readonly datagramBytesMax: number
+  readonly recordBytesMax: () => number
+  readonly random: () => number
+  readonly entropy: (bytes: number) => Uint8Array
+  readonly namespaces: ReadonlyMap<string, Namespace>
+  readonly multicaster: Multicaster
+  readonly label: { readonly host: string; readonly pid: number; readonly version: string }
+  readonly ready: () => boolean
+  /** A sender proved itself. */
+  readonly met: (from: Destination, proof: Proof) => void
+  /** Any authentic message of a trusted sender arrived. */
+  readonly heard: (member: MemberId) => void
+  /** A message for the Housekeeper. */
+  readonly control: (from: Destination, operation: Control) => void
+  /** Something of this sender was given up: repair with it. */
+  readonly gap: (member: MemberId) => void
+  /** A clear of all namespaces. */
+  readonly clearAll: (clock: number) => void
+}
+
+export interface Listener {
+  readonly actor: Actor.Actor<Message>
+  readonly settled: (tokens: ReadonlyArray<Token>) => void
+  /** A repair that covers this sender's numbers up to `upTo` is done. */
+  readonly repaired: (member: MemberId, upTo: number) => void
+  readonly forget: (member: MemberId) => void
+  readonly isTrusted: (member: MemberId) => boolean
+  /** The highest number received of a sender: what a repair that begins now will cover. */
+  readonly receivedOf: (member: MemberId) => number
+  /** Whether numbers of this sender are missing or given up. */
+  readonly hasGap: (member: MemberId) => boolean
+  /** Whether somebody is being met. */
+  readonly meeting: () => boolean
+  readonly creditDatagrams: () => number
+  readonly reassemblyBytes: () => number
+  /** The scope-long fiber that pulls from the network; it reopens the sockets when they die. */
+  readonly pump: Actor.Loop
+}
+
+const queueCapacityMessages = 65_536
+/** A sender is active, and shares the credit, for this long after its last data. */
+const activeMillis = 1_000
+
+/** What the kernel charges a receive buffer for one datagram: its memory is handed out in powers of two. */
+const kernelChargeBytes = (datagramBytes: number): number => 2 ** Math.ceil(Math.log2(datagramBytes + 512)) + 256
+
+export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<Listener, McCacheError, Scope.Scope> {
+  const { counters, multicaster, network, protocol, sealing, time } = host
+  const budget = Reassembly.makeBudget(
+    Math.max(256 * 1_048_576, 4 * (protocol.reassemblyBytesMax === 0 ? 64 * 1_048_576 : protocol.reassemblyBytesMax))
+  )
+  const sessions = Sessions.make({
+    protocol,
+    budget,
+    recordBytesMax: host.recordBytesMax,
+    random: host.random,
+    entropy: host.entropy
+  })
+  const chargeBytes = kernelChargeBytes(host.datagramBytesMax)
+  const deliveries = new Map<Namespace, Delivery>()
+  let sweepDue = 0
+
+  const credit = (now: number): number => {
+    let active = 0
+    for (const session of sessions.trusted.values()) if (now - session.dataTicks <= activeMillis) active++
+    return Math.max(1, Math.floor(network.receiveBufferBytes() / chargeBytes / Math.max(1, active)))
+  }
+
+  // ------------------------------------------------------------------------------------------------ strangers
+
+  const sendProof = (to: Destination, echo: Uint8Array, now: number): void => {
+    const counts = sealing.counters()
+    const nonce = sessions.trusted.has(to.id) ? undefined : Sessions.challenge(sessions, to.id, now)
+    multicaster.send(to, {
+      _tag: "PROOF",
+      echo,
+      nonce: nonce ?? new Uint8Array(0),
+      multicast: Math.max(0, counts.multicast - 1),
+      unicast: Math.max(0, counts.unicast - 1),
+      first: multicaster.first(),
+      ready: host.ready(),
+      host: host.label.host,
+      pid: host.label.pid,
+      version: host.label.version,
+      physicalMillis: time.physical()
+    })
+  }
+
+  const meet = (header: Datagram.Header, body: Uint8Array, from: Address, now: number): void => {
+    const to = { id: header.sender, address: from }
+    let handshake = false
+    Framing.readBody(body, {
+      data: () => undefined,
+      whole: (record) => {
+        const operation = OperationCodec.decode(record, header.sender)
+        if (operation === undefined || (operation._tag !== "CHALLENGE" && operation._tag !== "PROOF")) return
+        handshake = true
+        count(counters.operationsIn, operation._tag)
+        if (operation._tag === "CHALLENGE") {
+          if (header.unicast && Sessions.mayProve(sessions, header.sender, now)) sendProof(to, operation.nonce, now)
+        } else onProof(header, from, operation, now)
+      },
+      part: () => undefined
+    })
+    if (handshake || sessions.trusted.has(header.sender)) return
+    if (!Sessions.park(sessions, { header, body }, now)) counters.refused.untrusted++
+    const nonce = Sessions.challenge(sessions, header.sender, now)
+    if (nonce !== undefined) multicaster.send(to, { _tag: "CHALLENGE", nonce })
+  }
+
+  const onProof = (header: Datagram.Header, from: Address, proof: Proof, now: number): void => {
+    if (!header.unicast) return
+    const proved = Sessions.prove(sessions, header, from, proof, now)
+    if (proved === undefined) {
+      counters.refused.untrusted++
+      return
+    }
+    const { parked, session } = proved
+    sealing.trust(session.id)
+    host.met({ id: session.id, address: from }, proof)
+    if (proof.nonce.length > 0) sendProof({ id: session.id, address: from }, proof.nonce, now)
+    for (const waiting of parked) {
+      if (Sessions.accept(session, waiting.header)) read(session, waiting.body, now)
+      else counters.refused.replayed++
+    }
+    ReceiveStream.ackNow(session.stream)
+  }
+
+  // ------------------------------------------------------------------------------------------------ trusted senders
+
+  const datagram = (received: Received, now: number): void => {
+    counters.datagramsIn++
+    counters.bytesIn += received.payload.length
+    const header = Datagram.decodeHeader(received.payload)
+    if (header === undefined) {
+      counters.refused.malformed++
+      return
+    }
+    if (header.sender === host.self) return
+    const body = sealing.open(received.payload, header)
+    if (typeof body === "string") {
+      counters.refused[body]++
+      return
+    }
+    const session = sessions.trusted.get(header.sender)
+    if (session === undefined) {
+      meet(header, body, received.from, now)
+      return
+    }
+    if (!Sessions.accept(session, header)) {
+      counters.refused.replayed++
+      return
+    }
+    host.heard(session.id)
+    read(session, body, now)
+  }
+
+  /** Takes in an authentic, fresh body. */
+  const read = (session: Sessions.Session, body: Uint8Array, now: number): void => {
+    let token: Token | undefined
+    let skip = false
+    const record = (bytes: Uint8Array): void => {
+      if (skip) return
+      const operation = OperationCodec.decode(bytes, session.id)
+      if (operation === undefined) {
+        counters.refused.malformed++
+        return
+      }
+      count(counters.operationsIn, operation._tag)
+      route(session, operation, token, now)
+    }
+    const valid = Framing.readBody(body, {
+      data: (number, asks) => {
+        session.dataTicks = now
+        const outcome = ReceiveStream.receive(session.stream, number, now)
+        if (asks) ReceiveStream.ackNow(session.stream)
+        if (outcome === "new") {
+          // The Listener's own share keeps the token open until the whole body is read.
+          token = { sender: session.id, number, remaining: 1, refused: false }
+        } else if (outcome === "duplicate") {
+          counters.duplicates++
+          skip = true
+        }
+      },
+      whole: record,
+      part: (part) => {
+        if (skip) return
+        const offer = Reassembly.offer(session.reassembly, part, now)
+        switch (offer._tag) {
+          case "Whole":
+            record(offer.record)
+            break
+          case "Partial":
+            break
+          case "Full":
+            counters.refused.reassembly++
+            if (token !== undefined) token.refused = true
+            break
+          case "Corrupt":
+            counters.refused.malformed++
+            if (token !== undefined) token.refused = true
+            break
+          case "TooLarge":
+            counters.refused.oversized++
+        }
+      }
+    })
+    if (!valid) counters.refused.malformed++
+    if (token !== undefined) settle(token, now)
+  }
+
+  const route = (session: Sessions.Session, operation: Operation, token: Token | undefined, now: number): void => {
+    const from = session
+    switch (operation._tag) {
+      case "PUT":
+      case "DEL":
+      case "CLEAR": {
+        if (operation._tag === "CLEAR" && operation.namespace === "") {
+          host.clearAll(operation.clock)
+          return
+        }
+        const namespace = host.namespaces.get(operation.namespace)
+        if (namespace === undefined) return
+        if (namespace.refusedMembers.has(session.id)) {
+          counters.refused.options++
+          return
+        }
+        deliver(namespace, eventOf(operation), token)
+        return
+      }
+      case "ACK":
+        multicaster.acknowledged(from, operation)
+        return
+      case "NACK":
+        multicaster.missed(from, operation)
+        return
+      case "CHALLENGE":
+        sendProof(from, operation.nonce, now)
+        return
+      case "PROOF":
+        return
+      case "PULSE":
+        ReceiveStream.announce(session.stream, operation.lowest, operation.highest, now)
+        if (operation.asks) ReceiveStream.ackNow(session.stream)
+        host.control(from, operation)
+        return
+      default:
+        host.control(from, operation)
+    }
+  }
+
+  const deliver = (namespace: Namespace, event: Replica.Event, token: Token | undefined): void => {
+    let delivery = deliveries.get(namespace)
+    if (delivery === undefined) {
+      delivery = { events: [], tokens: [], ends: [] }
+      deliveries.set(namespace, delivery)
+    }
+    delivery.events.push(event)
+    const carried = token ?? unnumbered
+    const last = delivery.tokens.length - 1
+    if (last >= 0 && delivery.tokens[last] === carried) delivery.ends[last] = delivery.events.length
+    else {
+      carried.remaining++
+      delivery.tokens.push(carried)
+      delivery.ends.push(delivery.events.length)
+    }
+  }
+
+  const settle = (token: Token, now: number): void => {
+    if (--token.remaining > 0 || token.number === 0) return
+    const session = sessions.trusted.get(token.sender)
+    if (session === undefined) return
+    if (token.refused) {
+      ReceiveStream.refuse(session.stream, token.number, now)
+      host.gap(token.sender)
+    } else ReceiveStream.settle(session.stream, token.number, now)
+  }
+
+  // ------------------------------------------------------------------------------------------------ the actor
+
+  const handle = (messages: ReadonlyArray<Message>): Effect.Effect<void> | undefined => {
+    const now = time.ticks()
+    for (const message of messages) {
+      switch (message._tag) {
+        case "Received":
+          for (const received of message.batch) datagram(received, now)
+          break
+        case "Settled":
+          for (const token of message.tokens) settle(token, now)
+          break
+        case "Repaired": {
+          const session = sessions.trusted.get(message.member)
+          if (session !== undefined) ReceiveStream.repaired(session.stream, message.upTo)
+          break
+        }
+        case "Forget":
+          Sessions.forget(sessions, message.member)
+          sealing.forget(message.member)
+      }
+    }
+    for (const [namespace, delivery] of deliveries) {
+      if (namespace.inbox.offer(delivery)) continue
+      for (const token of delivery.tokens) {
+        token.refused = true
+        settle(token, now)
+      }
+    }
+    deliveries.clear()
+    report(now)
+    if (now >= sweepDue) {
+      sweepDue = now + protocol.heartbeatMillis
+      Sessions.sweep(sessions, now)
+    }
+    return undefined
+  }
+
+  /** Says what is there and what is missing. */
+  const report = (now: number): void => {
+    let granted = 0
+    for (const session of sessions.trusted.values()) {
+      if (ReceiveStream.nextDue(session.stream) > now) continue
+      if (granted === 0) granted = credit(now)
+      ReceiveStream.setAckEvery(session.stream, Math.max(1, Math.min(protocol.ackEveryMax, granted >> 2)))
+      const due = ReceiveStream.onDue(session.stream, now)
+      if (due.nack !== undefined) {
+        for (const range of due.nack) counters.lost += range.first ? range.to - range.from + 1 : 0
+        multicaster.send(session, { _tag: "NACK", ranges: due.nack.map(({ from, to }) => ({ from, to })) })
+      }
+      if (due.abandoned > 0) {
+        counters.abandoned += due.abandoned
+        host.gap(session.id)
+      }
+      if (due.ack) {
+        multicaster.send(session, {
+          _tag: "ACK",
+          received: ReceiveStream.received(session.stream),
+          settled: ReceiveStream.settled(session.stream),
+          credit: granted
+        })
+      }
+    }
+  }
+
+  const nextDue = (): number => {
+    let due = sessions.strangers.size > 0 || Reassembly.used(budget) > 0 ? sweepDue : Infinity
+    for (const session of sessions.trusted.values()) due = Math.min(due, ReceiveStream.nextDue(session.stream))
+    return due
+  }
+
+  const actor = yield* Actor.start<Message>({
+    name: "listener",
+    capacity: queueCapacityMessages,
+    handle,
+    nextDue
+  }, time.ticks)
+
+  const pump = yield* Actor.startLoop(
+    "pump",
+    // Opened here so that a start that cannot have its sockets fails; reopened by the supervisor when they die.
+    network.receive,
+    (pull) =>
+      Effect.forever(
+        Effect.map(pull, (batch) => {
+          if (actor.offer({ _tag: "Received", batch })) return
+          counters.refused.window += batch.length
+        })
+      )
+  )
+
+  return {
+    actor,
+    pump,
+    settled: (tokens) => void actor.offer({ _tag: "Settled", tokens }),
+    repaired: (member, upTo) => void actor.offer({ _tag: "Repaired", member, upTo }),
+    forget: (member) => void actor.offer({ _tag: "Forget", member }),
+    isTrusted: (member) => sessions.trusted.has(member),
+    receivedOf: (member) => {
+      const session = sessions.trusted.get(member)
+      return session === undefined ? 0 : ReceiveStream.received(session.stream)
+    },
+    hasGap: (member) => {
+      const session = sessions.trusted.get(member)
+      return session !== undefined && (ReceiveStream.abandoned(session.stream) || ReceiveStream.missing(session.stream))
+    },
+    meeting: () => Sessions.meeting(sessions, time.ticks()),
+    creditDatagrams: () => credit(time.ticks()),
+    reassemblyBytes: () => Reassembly.used(budget)
+  }
+})
+
+/** Stands for what came without a number, parked from before the stream's start: nobody waits for it. */
+const unnumbered: Token = { sender: "", number: 0, remaining: 0, refused: false }
+
+const eventOf = (operation: Extract<Operation, { readonly _tag: "PUT" | "DEL" | "CLEAR" }>): Replica.Event => {
+  const { clock, writer } = operation
+  switch (operation._tag) {
+    case "PUT":
+      return {
+        _tag: "Put",
+        key: operation.key,
+        clock,
+        writer,
+        expiresAt: operation.expiresAt,
+        crc: operation.crc,
+        value: operation.value,
+        origin: "remote"
+      }
+    case "DEL":
+      return { _tag: "Del", key: operation.key, clock, writer, origin: "remote" }
+    case "CLEAR":
+      return { _tag: "Clear", clock, writer, origin: "remote" }
+  }
+}

@@ -1,0 +1,30 @@
+/**
+ * The times that a member goes by. Data (stamps, expiry) uses `now`: the member's physical clock while that agrees with
+ * the cluster's, else corrected by the median of the others' (section 8 of the design, "Clock"). The protocol's timers use
+ * `ticks`, which no correction of any clock moves.
+ */
+import type * as Clock from "effect/Clock"
+
+export interface MemberTime {
+  /** This member's own clock, Unix milliseconds. */
+  readonly physical: () => number
+  /** Physical time plus the correction. */
+  readonly now: () => number
+  /** Monotonic milliseconds from an arbitrary start. */
+  readonly ticks: () => number
+  readonly correctionMillis: () => number
+  readonly correct: (millis: number) => void
+}
+
+export const make = (clock: Clock.Clock): MemberTime => {
+  let correction = 0
+  return {
+    physical: () => clock.currentTimeMillisUnsafe(),
+    now: () => clock.currentTimeMillisUnsafe() + correction,
+    ticks: () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6,
+    correctionMillis: () => correction,
+    correct: (millis) => {
+      correction = millis
+    }
+  }
+}

@@ -1,0 +1,433 @@
+/**
+ * The Multicaster: the one actor that sends. It owns the member's stream (numbers and the buffer for repeats), the flow
+ * window, and the waits for others. In one batch it first takes in what the receivers said (ACK, NACK), then sends
+ * control messages, then repeats, then new data as far as the window allows.
+ *
+ * Requires from below: `Network`, best effort. Guarantees above:
+ *
+ * 1. A number's content never changes, and a number is never used again, also after the actor was restarted.
+ * 2. Nothing is sent under a number while no member counts: who comes later gets it by transfer.
+ * 3. After the last data its number is announced until everybody has settled it (tail loss).
+ * 4. Not more than `datagramsPerTurnMax` datagrams leave without a yield.
+ */
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import * as Barriers from "../domain/Barriers.ts"
+import type { Protocol } from "../domain/Configuration.ts"
+import * as FlowWindow from "../domain/FlowWindow.ts"
+import * as Framing from "../domain/Framing.ts"
+import type { Key } from "../domain/Key.ts"
+import type { Ack, Control, Nack, Write } from "../domain/Operation.ts"
+import * as OperationCodec from "../domain/OperationCodec.ts"
+import type { Places } from "../domain/Outbox.ts"
+import * as Replica from "../domain/Replica.ts"
+import * as SendStream from "../domain/SendStream.ts"
+import * as Stamp from "../domain/Stamp.ts"
+import type { MemberId } from "../domain/Stamp.ts"
+import * as Actor from "./Actor.ts"
+import { count, type Counters } from "./Counters.ts"
+import type { MemberTime } from "./MemberTime.ts"
+import type { Namespace } from "./Namespace.ts"
+import type { Address, Network } from "./Network.ts"
+import type { Sealing } from "./Sealing.ts"
+
+/** Where a control message goes: one member (its id authenticates the datagram), or everybody. */
+export interface Destination {
+  readonly id: MemberId
+  readonly address: Address
+}
+
+type Message =
+  | { readonly _tag: "Control"; readonly to: Destination | undefined; readonly operation: Control }
+  | { readonly _tag: "Ack"; readonly from: Destination; readonly ack: Ack }
+  | { readonly _tag: "Nack"; readonly from: Destination; readonly nack: Nack }
+  | { readonly _tag: "Left"; readonly member: MemberId }
+
+/** What the Multicaster needs from the member that it belongs to. */
+export interface Host {
+  readonly self: MemberId
+  readonly time: MemberTime
+  readonly protocol: Protocol
+  readonly counters: Counters
+  readonly sealing: Sealing
+  readonly network: Network["Service"]
+  readonly datagramBytesMax: number
+  readonly places: Places
+  readonly namespaces: ReadonlyMap<string, Namespace>
+  /** Whether this member knows of nobody, and has looked. */
+  readonly alone: () => boolean
+  readonly ready: () => boolean
+  /** The floor of clears of all namespaces. */
+  readonly floor: () => number
+  readonly lagging: (member: MemberId) => void
+}
+
+const datagramsPerTurnMax = 32
+const repeatsPerTurnMax = 256
+const queueCapacityMessages = 65_536
+
+export interface Multicaster {
+  readonly actor: Actor.Actor<Message>
+  readonly wake: () => void
+  readonly send: (to: Destination | undefined, operation: Control) => void
+  readonly acknowledged: (from: Destination, ack: Ack) => void
+  readonly missed: (from: Destination, nack: Nack) => void
+  readonly left: (member: MemberId) => void
+  /** The first number that a member that proves us now will hear. */
+  readonly first: () => number
+  readonly lowest: () => number
+  readonly highest: () => number
+  /** Queues the clear of all namespaces. */
+  readonly clearAll: (clock: number) => void
+  /** Peers must repair from this member: a number is given up on purpose. */
+  readonly skip: () => void
+  readonly barriers: Barriers.Barriers
+  /** Numbers that a member has not settled yet; `undefined` when it never acknowledged anything. */
+  readonly lagOf: (member: MemberId) => number | undefined
+  readonly windowDatagrams: () => number
+  readonly retainedBytes: () => number
+  /** Whether everything was sent and settled by all that count. */
+  readonly drained: () => boolean
+  readonly outboxKeys: () => number
+}
+
+export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<Multicaster, never, Scope.Scope> {
+  const { counters, network, protocol, sealing, time } = host
+  const bodyBytesMax = host.datagramBytesMax - sealing.overheadBytes
+  const stream = SendStream.make({ retainBytesMax: protocol.retainBytesMax })
+  const flow = FlowWindow.make({ laggardMillis: protocol.laggardMillis })
+  const barriers = Barriers.make()
+  const ids = Framing.makeRecordIds()
+  const dataPacker = new Framing.Packer({ bodyBytesMax: bodyBytesMax - Framing.bodyPrefixBytes.data, ids })
+  const controlPacker = new Framing.Packer({ bodyBytesMax: bodyBytesMax - Framing.bodyPrefixBytes.control, ids })
+
+  /** Bodies of records that are taken from the outbox but not numbered yet: at most those of one record. */
+  let ready: Array<Uint8Array> = []
+  let readyAt = 0
+  let clearAllClock = 0
+  let outboxNext = 0
+  let heldUntil = Infinity
+  let pulseDue = Infinity
+  let pulseIntervalMillis = 0
+  let releaseDue = Infinity
+
+  const settledOf = (member: MemberId): number => FlowWindow.settledOf(flow, member) ?? 0
+
+  // ------------------------------------------------------------------------------------------------ outgoing
+
+  const multicasts: Array<Uint8Array> = []
+  const unicasts = new Map<Address, Array<Uint8Array>>()
+
+  const sealTo = (to: Destination | undefined, body: Uint8Array): void => {
+    const datagram = sealing.seal(body, to?.id)
+    counters.datagramsOut++
+    counters.bytesOut += datagram.length
+    if (to === undefined) {
+      multicasts.push(datagram)
+      return
+    }
+    const list = unicasts.get(to.address)
+    if (list === undefined) unicasts.set(to.address, [datagram])
+    else list.push(datagram)
+  }
+
+  const dispatch = (): Effect.Effect<void> | undefined => {
+    const sends: Array<Effect.Effect<void>> = []
+    if (multicasts.length > 0) sends.push(network.multicast(multicasts.splice(0)))
+    for (const [address, payloads] of unicasts) sends.push(network.unicast(address, payloads))
+    unicasts.clear()
+    return sends.length === 0 ? undefined : sends.length === 1 ? sends[0] : Effect.all(sends, { discard: true })
+  }
+
+  const sendControls = (to: Destination | undefined, operations: ReadonlyArray<Control>): void => {
+    for (const operation of operations) {
+      count(counters.operationsOut, operation._tag)
+      for (const pieces of controlPacker.add(OperationCodec.encodeControl(operation))) {
+        sealTo(to, Framing.controlBody(pieces))
+      }
+    }
+    const rest = controlPacker.flush()
+    if (rest !== undefined) sealTo(to, Framing.controlBody(rest))
+  }
+
+  const pulse = (): Control => ({
+    _tag: "PULSE",
+    lowest: SendStream.lowest(stream),
+    highest: SendStream.highest(stream),
+    physicalMillis: time.physical(),
+    ready: host.ready(),
+    asks: true,
+    floor: host.floor(),
+    namespaces: []
+  })
+
+  // ------------------------------------------------------------------------------------------------ the outbox
+
+  /** The write that tells the present state of a key, or `undefined` when there is nothing to tell (any more). */
+  const writeOf = (namespace: Namespace, key: Key): Write | "later" | undefined => {
+    const record = Replica.record(namespace.replica, key)
+    const evicted = namespace.evictedUnsent.get(key)
+    if (evicted !== undefined) namespace.evictedUnsent.delete(key)
+    if (record === undefined || (record.kind === "tombstone" && record.cause === "ghost")) {
+      return evicted === undefined
+        ? undefined
+        : { _tag: "DEL", namespace: namespace.name, key, clock: evicted, writer: host.self }
+    }
+    // A stamp too far ahead of the clock would be refused by the others.
+    if (Stamp.toMillis(record.clock) - time.now() > protocol.outboxAheadMillisMax) return "later"
+    if (record.kind === "tombstone") {
+      return { _tag: "DEL", namespace: namespace.name, key, clock: record.clock, writer: record.writer }
+    }
+    return {
+      _tag: "PUT",
+      namespace: namespace.name,
+      key,
+      clock: record.clock,
+      writer: record.writer,
+      expiresAt: record.expiresAt,
+      crc: record.crc,
+      value: namespace.options.mode === 2 ? undefined : record.value
+    }
+  }
+
+  const pack = (write: Write): void => {
+    count(counters.operationsOut, write._tag)
+    for (const body of dataPacker.add(OperationCodec.encodeWrite(write, host.self))) ready.push(body)
+  }
+
+  /** Takes from the outboxes, in turn, until a body is full or nothing is left. */
+  const fill = (): void => {
+    if (clearAllClock > 0) {
+      pack({ _tag: "CLEAR", namespace: "", clock: clearAllClock, writer: host.self })
+      clearAllClock = 0
+    }
+    const namespaces = [...host.namespaces.values()].filter((namespace) => namespace.outbox.size > 0)
+    let idle = 0
+    while (ready.length === 0 && idle < namespaces.length) {
+      const namespace = namespaces[outboxNext++ % namespaces.length]
+      const clear = namespace.outbox.takeClear()
+      if (clear > 0) pack({ _tag: "CLEAR", namespace: namespace.name, clock: clear, writer: host.self })
+      idle++
+      // A namespace sends up to a datagram's worth before the next has its turn.
+      while (ready.length === 0) {
+        const key = namespace.outbox.peek()
+        if (key === undefined) break
+        const write = writeOf(namespace, key)
+        if (write === "later") {
+          heldUntil = time.ticks() + 10
+          break
+        }
+        namespace.outbox.taken()
+        idle = 0
+        if (write !== undefined) pack(write)
+      }
+    }
+    if (ready.length === 0) {
+      const rest = dataPacker.flush()
+      if (rest !== undefined) ready.push(rest)
+    }
+  }
+
+  const dropAll = (): void => {
+    for (const namespace of host.namespaces.values()) {
+      namespace.outbox.drop()
+      namespace.evictedUnsent.clear()
+    }
+    dataPacker.flush()
+    ready = []
+    readyAt = 0
+    clearAllClock = 0
+  }
+
+  const outboxKeys = (): number => {
+    let keys = clearAllClock > 0 ? 1 : 0
+    for (const namespace of host.namespaces.values()) keys += namespace.outbox.size
+    return keys
+  }
+
+  const pending = (): boolean => readyAt < ready.length || outboxKeys() > 0
+
+  const oldestPlace = (): number => {
+    let oldest = Infinity
+    for (const namespace of host.namespaces.values()) oldest = Math.min(oldest, namespace.outbox.oldest())
+    return oldest
+  }
+
+  const sendData = (now: number): void => {
+    heldUntil = Infinity
+    const counted = FlowWindow.counted(flow).length
+    if (counted === 0) {
+      if (host.alone()) {
+        dropAll()
+        Barriers.onSent(barriers, Infinity, SendStream.highest(stream), settledOf)
+      }
+      return
+    }
+    let budget = Math.min(datagramsPerTurnMax, FlowWindow.available(flow, SendStream.highest(stream)))
+    while (budget > 0) {
+      if (readyAt === ready.length) {
+        ready = []
+        readyAt = 0
+        fill()
+        if (ready.length === 0) break
+      }
+      const pieces = ready[readyAt++]
+      budget--
+      const number = SendStream.highest(stream) + 1
+      // The last one that the window allows asks to be acknowledged at once, so that the window opens again soon.
+      const body = Framing.dataBody(number, pieces, budget === 0)
+      SendStream.append(stream, body, now)
+      sealTo(undefined, body)
+      FlowWindow.sent(flow, number, now)
+      pulseIntervalMillis = protocol.tailPulseMillis
+      pulseDue = now + pulseIntervalMillis
+    }
+    if (readyAt === ready.length) {
+      Barriers.onSent(barriers, oldestPlace(), SendStream.highest(stream), settledOf)
+    }
+  }
+
+  // ------------------------------------------------------------------------------------------------ repeats
+
+  const repeat = (nacks: ReadonlyArray<{ readonly from: Destination; readonly nack: Nack }>, now: number): void => {
+    const wanted = new Map<number, Destination | "several">()
+    for (const { from, nack } of nacks) {
+      FlowWindow.onLoss(flow, from.id, now)
+      for (const number of SendStream.resend(stream, nack.ranges, now, repeatsPerTurnMax)) {
+        const other = wanted.get(number)
+        wanted.set(number, other === undefined || (other !== "several" && other.id === from.id) ? from : "several")
+      }
+    }
+    for (const [number, destination] of wanted) {
+      const body = SendStream.body(stream, number)
+      if (body === undefined) continue
+      counters.repaired++
+      sealTo(destination === "several" ? undefined : destination, body)
+    }
+    // What was asked for and is not kept any more must be known, so that the receiver turns to repair.
+    for (const { from, nack } of nacks) {
+      if (nack.ranges.some((range) => range.from < SendStream.lowest(stream))) sendControls(from, [pulse()])
+    }
+  }
+
+  // ------------------------------------------------------------------------------------------------ the actor
+
+  const handle = (messages: ReadonlyArray<Message>): Effect.Effect<void> | undefined => {
+    const now = time.ticks()
+    const controls = new Map<MemberId | undefined, { readonly to: Destination | undefined; readonly list: Array<Control> }>()
+    const nacks: Array<{ readonly from: Destination; readonly nack: Nack }> = []
+    for (const message of messages) {
+      switch (message._tag) {
+        case "Control": {
+          const group = controls.get(message.to?.id)
+          if (group === undefined) controls.set(message.to?.id, { to: message.to, list: [message.operation] })
+          else group.list.push(message.operation)
+          break
+        }
+        case "Ack": {
+          const { ack, from } = message
+          // Nobody can have what was never sent.
+          if (ack.received > SendStream.highest(stream) || ack.settled > ack.received) {
+            counters.refused.malformed++
+            break
+          }
+          FlowWindow.onAck(flow, from.id, ack, now, SendStream.lowest(stream), SendStream.highest(stream))
+          Barriers.onSettled(barriers, from.id, ack.settled)
+          break
+        }
+        case "Nack":
+          nacks.push(message)
+          break
+        case "Left":
+          FlowWindow.leave(flow, message.member)
+          Barriers.onLeft(barriers, message.member)
+          break
+      }
+    }
+    for (const group of controls.values()) sendControls(group.to, group.list)
+    if (nacks.length > 0) repeat(nacks, now)
+    sendData(now)
+    for (const member of FlowWindow.due(flow, now, SendStream.lowest(stream))) host.lagging(member)
+    announce(now)
+    if (now >= releaseDue) {
+      releaseDue = Infinity
+      const stable = FlowWindow.stable(flow)
+      if (Number.isFinite(stable)) SendStream.settle(stream, stable)
+    }
+    if (releaseDue === Infinity && SendStream.retainedBytes(stream) > 0) releaseDue = now + protocol.heartbeatMillis
+    return dispatch()
+  }
+
+  /** Tells the highest number after the last data, and asks when the window is closed. */
+  const announce = (now: number): void => {
+    const closed = pending() && FlowWindow.available(flow, SendStream.highest(stream)) <= 0
+    if (closed && FlowWindow.probe(flow, now)) {
+      sendControls(undefined, [pulse()])
+      return
+    }
+    if (now < pulseDue) return
+    if (FlowWindow.stable(flow) >= SendStream.highest(stream)) {
+      pulseDue = Infinity
+      return
+    }
+    sendControls(undefined, [pulse()])
+    pulseIntervalMillis = Math.min(2 * pulseIntervalMillis, protocol.heartbeatMillis)
+    pulseDue = now + pulseIntervalMillis
+  }
+
+  const nextDue = (): number => {
+    let due = Math.min(pulseDue, heldUntil, releaseDue, FlowWindow.nextDue(flow))
+    if (pending() && heldUntil === Infinity) {
+      const sendable = FlowWindow.counted(flow).length === 0
+        ? host.alone()
+        : FlowWindow.available(flow, SendStream.highest(stream)) > 0
+      if (sendable) due = 0
+    }
+    return due
+  }
+
+  const actor = yield* Actor.start<Message>({
+    name: "multicaster",
+    capacity: queueCapacityMessages,
+    handle,
+    nextDue
+  }, time.ticks)
+
+  return {
+    actor,
+    wake: actor.wake,
+    send: (to, operation) => void actor.offer({ _tag: "Control", to, operation }),
+    acknowledged: (from, ack) => void actor.offer({ _tag: "Ack", from, ack }),
+    missed: (from, nack) => void actor.offer({ _tag: "Nack", from, nack }),
+    left: (member) => void actor.offer({ _tag: "Left", member }),
+    first: () => {
+      // What some counted member has not settled yet may be unknown to the donor too: the newcomer hears it itself.
+      const stable = FlowWindow.stable(flow)
+      return Math.max(
+        1,
+        Number.isFinite(stable) ? Math.max(SendStream.lowest(stream), stable + 1) : SendStream.highest(stream) + 1
+      )
+    },
+    lowest: () => SendStream.lowest(stream),
+    highest: () => SendStream.highest(stream),
+    clearAll: (clock) => {
+      clearAllClock = Math.max(clearAllClock, clock)
+      actor.wake()
+    },
+    skip: () => {
+      SendStream.skip(stream, time.ticks())
+      pulseIntervalMillis = protocol.tailPulseMillis
+      pulseDue = Math.min(pulseDue, time.ticks() + pulseIntervalMillis)
+      actor.wake()
+    },
+    barriers,
+    lagOf: (member) => {
+      const settled = FlowWindow.settledOf(flow, member)
+      return settled === undefined ? undefined : Math.max(0, SendStream.highest(stream) - settled)
+    },
+    windowDatagrams: () => FlowWindow.windowOf(flow),
+    retainedBytes: () => SendStream.retainedBytes(stream),
+    drained: () => !pending() && (FlowWindow.counted(flow).length === 0 || FlowWindow.stable(flow) >= SendStream.highest(stream)),
+    outboxKeys
+  }
+})

@@ -1,0 +1,489 @@
+/**
+ * A cache namespace of this member: its replica, its inbox of remote events (an actor), its outbox, and what it counts.
+ *
+ * A local write is applied on the caller's own turn, so that the next line reads it, and its key goes to the outbox. A
+ * remote write arrives through the inbox and is folded by the actor. Both end in `Replica.apply`, the single way in; what
+ * it did comes back through the observer, which feeds the counters, the subscribers of changes, and the callback.
+ */
+import * as Effect from "effect/Effect"
+import * as PubSub from "effect/PubSub"
+import type * as Scope from "effect/Scope"
+import type * as HybridClock from "../domain/HybridClock.ts"
+import type { Key } from "../domain/Key.ts"
+import { Outbox, type Places } from "../domain/Outbox.ts"
+import type * as Record from "../domain/Record.ts"
+import * as Replica from "../domain/Replica.ts"
+import type { MemberId, Stamp } from "../domain/Stamp.ts"
+import * as StampOf from "../domain/Stamp.ts"
+import * as Actor from "./Actor.ts"
+import type { Counters } from "./Counters.ts"
+import type { MemberTime } from "./MemberTime.ts"
+
+/** What happened to a key, as `changes` and `on("change")` tell it. @category models */
+export interface Change {
+  readonly type: "set" | "delete" | "clear" | "expire" | "evict" | "incoherent"
+  readonly namespace: string
+  readonly key: Key
+  readonly stamp: Stamp
+  readonly origin: "local" | "remote" | "repair"
+}
+
+/** A key that was looked up here not long ago changed elsewhere (section 6, rule 11). @category models */
+export interface ChangedSinceRead {
+  readonly type: "delete" | "update" | "incoherent"
+  readonly namespace: string
+  readonly key: Key
+  /** When it was looked up, Unix milliseconds. */
+  readonly lookedUpAt: number
+  readonly stamp: Stamp
+  readonly elapsedMillis: number
+  readonly previousCrc: number
+  /** The checksum of the new value; `undefined` when there is none. */
+  readonly crc: number | undefined
+}
+
+/** Marks a datagram whose records are being folded: settled when the last namespace that it touches has folded. */
+export interface Token {
+  readonly sender: MemberId
+  readonly number: number
+  /** Namespaces that still fold. */
+  remaining: number
+  /** An event in it was refused: it must not be acknowledged as folded. */
+  refused: boolean
+}
+
+/** Remote events of one batch of datagrams, in order: those before `ends[i]` came in the datagram of `tokens[i]`. */
+export interface Delivery {
+  readonly events: Array<Replica.Event>
+  readonly tokens: Array<Token>
+  readonly ends: Array<number>
+}
+
+/** What a namespace counts, under the names that McCache reports. */
+export interface Tally {
+  lookups: number
+  misses: number
+  inserts: number
+  updates: number
+  deletes: number
+  evicts: number
+  expired: number
+  collisions: number
+  incoherent: number
+  spikes: number
+  spikeMillis: number
+  changedAt: number
+}
+
+/** What a namespace needs from the member that it belongs to. */
+export interface Host {
+  readonly self: MemberId
+  readonly time: MemberTime
+  readonly clock: HybridClock.HybridClock
+  readonly counters: Counters
+  readonly places: Places
+  readonly callbackWindowMillis: number
+  /** The outbox has something to send. */
+  readonly wakeMulticaster: () => void
+  /** The outbox overflowed: peers must repair from this member. */
+  readonly overflowed: () => void
+  /** These datagrams are folded here. */
+  readonly settled: (tokens: ReadonlyArray<Token>) => void
+  /** A broken invariant in the fold: the namespace must start anew. */
+  readonly broken: (namespace: Namespace) => void
+}
+
+/** One computation of `getOrSet` that is under way. */
+interface Filling {
+  readonly clock: number
+  touched: boolean
+}
+
+const inboxCapacityDeliveries = 16_384
+/** Changes that a subscriber may lag behind before it misses the oldest. */
+export const changesCapacity = 4_096
+
+export class Namespace {
+  readonly name: string
+  readonly options: Replica.Options
+  readonly ttlMillis: number
+  readonly fingerprint: string
+  readonly sizing: string
+  readonly replica: Replica.Replica
+  readonly outbox: Outbox
+  readonly tally: Tally
+  /** Members whose options differ in what must be equal: their events are dropped. */
+  readonly refusedMembers = new Set<MemberId>()
+  /** Whether this member knows what the cluster knew when it opened the namespace. */
+  caughtUp = false
+  /** When the replica last changed, in ticks. */
+  changedTicks = 0
+  readonly changes: PubSub.PubSub<Change>
+  /** Keys that await sending but were evicted (modes 0 and 2), with the clocks of their stamps. */
+  readonly evictedUnsent = new Map<Key, number>()
+  onChange: ((change: ChangedSinceRead) => void) | undefined
+  #subscribers = 0
+  readonly #host: Host
+  readonly #filling = new Map<Key, Array<Filling>>()
+  readonly #callbacks: Array<ChangedSinceRead> = []
+  #lastFold: Delivery | undefined = undefined
+  /** The inbox; set by `open`. */
+  inbox: Actor.Actor<Delivery>
+
+  constructor(
+    host: Host,
+    settings: {
+      readonly name: string
+      readonly options: Replica.Options
+      readonly ttlMillis: number
+      readonly fingerprint: string
+      readonly sizing: string
+      readonly onChange: ((change: ChangedSinceRead) => void) | undefined
+      readonly floor: number
+      readonly changes: PubSub.PubSub<Change>
+    },
+    inbox: Actor.Actor<Delivery>
+  ) {
+    this.#host = host
+    this.name = settings.name
+    this.options = settings.options
+    this.ttlMillis = settings.ttlMillis
+    this.fingerprint = settings.fingerprint
+    this.sizing = settings.sizing
+    this.onChange = settings.onChange
+    this.changes = settings.changes
+    this.inbox = inbox
+    this.tally = {
+      lookups: 0,
+      misses: 0,
+      inserts: 0,
+      updates: 0,
+      deletes: 0,
+      evicts: 0,
+      expired: 0,
+      collisions: 0,
+      incoherent: 0,
+      spikes: 0,
+      spikeMillis: 0,
+      changedAt: 0
+    }
+    this.outbox = new Outbox(host.places, settings.options.cacheMax + settings.options.tombstonesMax)
+    this.replica = Replica.make(settings.options, host.clock, {
+      put: (entry, previous, origin) => this.#put(entry, previous, origin),
+      removed: (entry, reason, clock, origin) => this.#removed(entry, reason, clock, origin),
+      collided: (key, clock, origin) => this.#collided(key, clock, origin)
+    })
+    if (settings.floor > 0) this.#clearTo(settings.floor, "repair")
+  }
+
+  // ---------------------------------------------------------------------------------------------- local writes
+
+  /** Stores an encoded value under a stamp of now. Returns the stamp's clock. */
+  set(key: Key, value: Uint8Array, crc: number, expiresAt: number): number {
+    const now = this.#host.time.now()
+    const clock = Replica.stamp(this.replica, now)
+    Replica.apply(this.replica, {
+      _tag: "Put",
+      key,
+      clock,
+      writer: this.#host.self,
+      expiresAt,
+      crc,
+      value,
+      origin: "local"
+    }, now)
+    this.#send(key)
+    return clock
+  }
+
+  /** Deletes a key; whether it was there. The delete travels even if it was not: others may hold what is unknown here. */
+  delete(key: Key): boolean {
+    const now = this.#host.time.now()
+    const held = Replica.peek(this.replica, key, now) !== undefined
+    Replica.apply(this.replica, {
+      _tag: "Del",
+      key,
+      clock: Replica.stamp(this.replica, now),
+      writer: this.#host.self,
+      origin: "local"
+    }, now)
+    this.#send(key)
+    return held
+  }
+
+  /** Clears the namespace here and everywhere. */
+  clear(): number {
+    const clock = Replica.stamp(this.replica, this.#host.time.now())
+    this.#clearTo(clock, "local")
+    this.outbox.addClear(clock)
+    this.#host.wakeMulticaster()
+    return clock
+  }
+
+  /** Raises the floor to that of a clear of all namespaces, which travels by itself. */
+  clearWith(clock: number): void {
+    if (clock > this.replica.floor) this.#clearTo(clock, "remote")
+  }
+
+  #clearTo(clock: number, origin: Replica.Origin): void {
+    Replica.apply(
+      this.replica,
+      { _tag: "Clear", clock, writer: this.#host.self, origin },
+      Math.max(this.#host.time.now(), StampOf.toMillis(clock))
+    )
+    for (const fillings of this.#filling.values()) for (const filling of fillings) filling.touched = true
+    this.changedTicks = this.#host.time.ticks()
+  }
+
+  #send(key: Key): void {
+    this.changedTicks = this.#host.time.ticks()
+    if (!this.outbox.add(key)) {
+      this.#host.counters.outboxOverflows++
+      this.#host.overflowed()
+    }
+    this.#host.wakeMulticaster()
+  }
+
+  // ---------------------------------------------------------------------------------------------- fills
+
+  /** Begins a computation for a key: everything that happens from now on is newer than its result (rule 10). */
+  beginFill(key: Key): Filling {
+    const filling: Filling = { clock: Replica.stamp(this.replica, this.#host.time.now()), touched: false }
+    const fillings = this.#filling.get(key)
+    if (fillings === undefined) this.#filling.set(key, [filling])
+    else fillings.push(filling)
+    return filling
+  }
+
+  endFill(key: Key, filling: Filling): void {
+    const fillings = (this.#filling.get(key) ?? []).filter((other) => other !== filling)
+    if (fillings.length === 0) this.#filling.delete(key)
+    else this.#filling.set(key, fillings)
+  }
+
+  /** Stores what was computed, unless something newer arrived meanwhile. Whether it was stored. */
+  fill(key: Key, filling: Filling, value: Uint8Array, crc: number, expiresAt: number): boolean {
+    if (filling.touched) return false
+    const outcome = Replica.apply(this.replica, {
+      _tag: "Put",
+      key,
+      clock: filling.clock,
+      writer: this.#host.self,
+      expiresAt,
+      crc,
+      value,
+      origin: "fill"
+    }, this.#host.time.now())
+    if (outcome !== "stored") return false
+    // In mode 2 values never travel and a fill changes nothing for the others.
+    if (this.options.mode !== 2) this.#send(key)
+    return true
+  }
+
+  #touch(key: Key): void {
+    const fillings = this.#filling.get(key)
+    if (fillings !== undefined) for (const filling of fillings) filling.touched = true
+  }
+
+  // ---------------------------------------------------------------------------------------------- the inbox
+
+  /** Folds what arrived: the actor's behaviour. */
+  fold(deliveries: ReadonlyArray<Delivery>): Effect.Effect<void> | undefined {
+    const now = this.#host.time.now()
+    for (const delivery of deliveries) {
+      this.#lastFold = delivery
+      let index = 0
+      for (let datagram = 0; datagram < delivery.tokens.length; datagram++) {
+        for (; index < delivery.ends[datagram]; index++) {
+          if (this.foldEvent(delivery.events[index], now) === "refused") delivery.tokens[datagram].refused = true
+        }
+      }
+      this.#lastFold = undefined
+      this.#host.settled(delivery.tokens)
+    }
+    return this.#runCallbacks()
+  }
+
+  /** Folds one event of another member. */
+  foldEvent(event: Replica.Event, now: number): Replica.Outcome {
+    const outcome = Replica.apply(this.replica, event, now)
+    if (this.#filling.size > 0) {
+      if (event._tag === "Clear") {
+        for (const fillings of this.#filling.values()) for (const filling of fillings) filling.touched = true
+      } else this.#touch(event.key)
+    }
+    if (event._tag === "Put" && outcome === "stored") {
+      this.#host.counters.propagation.record(now - StampOf.toMillis(event.clock))
+    }
+    if (outcome === "refused") this.#host.counters.refused.clock++
+    return outcome
+  }
+
+  /** A fold that died halfway: its datagrams count as lost, and the namespace starts anew. */
+  restarted(): void {
+    const delivery = this.#lastFold
+    this.#lastFold = undefined
+    if (delivery === undefined) return
+    for (const token of delivery.tokens) token.refused = true
+    this.#host.settled(delivery.tokens)
+    this.#host.broken(this)
+  }
+
+  /** Mode 2 after an abandoned gap: everything goes, fills in flight included. */
+  dropAll(): void {
+    Replica.dropAll(this.replica)
+    for (const fillings of this.#filling.values()) for (const filling of fillings) filling.touched = true
+  }
+
+  #runCallbacks(): Effect.Effect<void> | undefined {
+    if (this.#callbacks.length === 0) return undefined
+    const changes = this.#callbacks.splice(0)
+    const callback = this.onChange
+    if (callback === undefined) return undefined
+    const counters = this.#host.counters
+    return Effect.forEach(changes, (change) =>
+      Effect.try({ try: () => callback(change), catch: (cause) => cause }).pipe(
+        Effect.catch((cause) =>
+          Effect.suspend(() => {
+            counters.callbackFailures++
+            return Effect.logError(`onChange of namespace ${JSON.stringify(this.name)} threw`, cause)
+          })
+        )
+      ), { discard: true })
+  }
+
+  // ---------------------------------------------------------------------------------------------- what happened
+
+  /** Subscribers of changes are counted so that nothing is built while there are none. */
+  subscribed(delta: number): void {
+    this.#subscribers += delta
+  }
+
+  #publish(type: Change["type"], key: Key, clock: number, writer: MemberId, origin: Replica.Origin): void {
+    if (this.#subscribers === 0) return
+    const change: Change = {
+      type,
+      namespace: this.name,
+      key,
+      stamp: { clock, writer },
+      origin: origin === "fill" ? "local" : origin
+    }
+    if (!PubSub.publishUnsafe(this.changes, change)) this.#host.counters.changesDropped++
+  }
+
+  #put(entry: Record.Entry, previous: Record.Entry | undefined, origin: Replica.Origin): void {
+    const tally = this.tally
+    if (previous === undefined) tally.inserts++
+    else tally.updates++
+    this.#changed(entry.updatedAt)
+    if (previous !== undefined && (origin === "remote" || origin === "repair")) {
+      this.#changedSinceRead(previous, origin === "repair" ? "incoherent" : "update", entry.clock, entry.writer, entry.crc)
+    }
+    this.#publish("set", entry.key, entry.clock, entry.writer, origin)
+  }
+
+  #removed(
+    entry: Record.Entry,
+    reason: Parameters<Replica.Observer["removed"]>[1],
+    clock: number,
+    origin: Replica.Origin
+  ): void {
+    const tally = this.tally
+    switch (reason) {
+      case "evict": {
+        tally.evicts++
+        // Evicted before it was sent: in mode 1 the others evict it alike; else they must learn that theirs is old.
+        if (this.options.mode === 1) this.outbox.remove(entry.key)
+        else if (this.outbox.has(entry.key)) this.evictedUnsent.set(entry.key, entry.clock)
+        this.#publish("evict", entry.key, entry.clock, entry.writer, origin)
+        return
+      }
+      case "expire": {
+        tally.expired++
+        this.#publish("expire", entry.key, entry.clock, entry.writer, origin)
+        return
+      }
+      case "clear": {
+        tally.deletes++
+        this.#publish("clear", entry.key, clock, entry.writer, origin)
+        break
+      }
+      case "collision": {
+        // Told by `#collided`.
+        break
+      }
+      case "delete":
+      case "invalidate":
+      case "repair": {
+        tally.deletes++
+        this.#publish("delete", entry.key, clock, entry.writer, origin)
+      }
+    }
+    this.#changed(this.#host.time.now())
+    if (origin === "remote" || origin === "repair") {
+      const type = reason === "collision" || origin === "repair" ? "incoherent" : "delete"
+      this.#changedSinceRead(entry, type, clock, entry.writer, undefined)
+    }
+  }
+
+  #collided(key: Key, clock: number, origin: Replica.Origin): void {
+    this.tally.collisions++
+    this.#host.counters.collisions++
+    this.#publish("incoherent", key, clock, StampOf.collisionWriter, origin)
+  }
+
+  #changed(now: number): void {
+    this.changedTicks = this.#host.time.ticks()
+    const tally = this.tally
+    const elapsed = now - tally.changedAt
+    if (tally.changedAt > 0 && elapsed <= this.#host.callbackWindowMillis) {
+      tally.spikes++
+      tally.spikeMillis += elapsed
+    }
+    tally.changedAt = now
+  }
+
+  #changedSinceRead(
+    previous: Record.Entry,
+    type: ChangedSinceRead["type"],
+    clock: number,
+    writer: MemberId,
+    crc: number | undefined
+  ): void {
+    if (previous.lookedUpAt === 0) return
+    const elapsedMillis = this.#host.time.now() - previous.lookedUpAt
+    if (elapsedMillis > this.#host.callbackWindowMillis) return
+    if (type === "incoherent") this.tally.incoherent++
+    if (this.onChange === undefined || this.#callbacks.length >= changesCapacity) return
+    this.#callbacks.push({
+      type,
+      namespace: this.name,
+      key: previous.key,
+      lookedUpAt: previous.lookedUpAt,
+      stamp: { clock, writer },
+      elapsedMillis,
+      previousCrc: previous.crc,
+      crc
+    })
+    // A change that did not come through the inbox (repair) is told on the actor's next turn.
+    this.inbox.wake()
+  }
+}
+
+/** Opens a namespace: its actor lives as long as the scope. */
+export const open = Effect.fnUntraced(function*(
+  host: Host,
+  settings: Omit<ConstructorParameters<typeof Namespace>[1], "changes">
+): Effect.fn.Return<Namespace, never, Scope.Scope> {
+  const changes = yield* PubSub.sliding<Change>(changesCapacity)
+  let namespace: Namespace | undefined
+  const inbox = yield* Actor.start<Delivery>({
+    name: `namespace ${JSON.stringify(settings.name)}`,
+    capacity: inboxCapacityDeliveries,
+    handle: (deliveries) => namespace?.fold(deliveries),
+    nextDue: () => Infinity,
+    restarted: () => namespace?.restarted()
+  }, host.time.ticks)
+  namespace = new Namespace(host, { ...settings, changes }, inbox)
+  return namespace
+})

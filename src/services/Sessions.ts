@@ -1,0 +1,217 @@
+/**
+ * Sessions: which senders are trusted, and how a stranger becomes one (section 9 of the design).
+ *
+ * On reception of anything from an unknown sender it is challenged, at most once per `challengeIntervalMillis`, and what it
+ * sent waits, bounded in number and time. On reception of a CHALLENGE, a PROOF is sent: the challenge echoed, our counters,
+ * the first number of our stream that the challenger will hear, and a challenge of our own when we do not know it either.
+ * On reception of a PROOF that echoes the last challenge, the sender is trusted and what waited is taken in.
+ *
+ * Guarantees: no datagram of a former life of a sender is taken for a live one, because nobody can echo a challenge that
+ * was made after it; each counter is accepted once; memory is bounded by `sessionsMax`.
+ */
+import type { Protocol } from "../domain/Configuration.ts"
+import type { Header } from "../domain/Datagram.ts"
+import type { Proof } from "../domain/Operation.ts"
+import * as Reassembly from "../domain/Reassembly.ts"
+import * as ReceiveStream from "../domain/ReceiveStream.ts"
+import * as ReplayWindow from "../domain/ReplayWindow.ts"
+import type { MemberId } from "../domain/Stamp.ts"
+import type { Address } from "./Network.ts"
+
+/** The replay windows of one epoch of a sender: one for each cast. */
+interface Windows {
+  readonly epoch: number
+  readonly multicast: ReplayWindow.ReplayWindow
+  readonly unicast: ReplayWindow.ReplayWindow
+}
+
+/** A trusted sender. */
+export interface Session {
+  readonly id: MemberId
+  readonly address: Address
+  readonly stream: ReceiveStream.ReceiveStream
+  readonly reassembly: Reassembly.Reassembly
+  windows: Windows
+  former: Windows | undefined
+  /** When data last came, in ticks: active senders share the credit. */
+  dataTicks: number
+}
+
+/** A datagram that waits for its sender to be trusted; it is authentic already. */
+export interface Parked {
+  readonly header: Header
+  readonly body: Uint8Array
+}
+
+interface Stranger {
+  readonly metTicks: number
+  nonce: Uint8Array
+  challengedTicks: number
+  provedTicks: number
+  parked: Array<Parked>
+  parkedTicks: number
+}
+
+export interface Sessions {
+  readonly protocol: Protocol
+  readonly trusted: Map<MemberId, Session>
+  readonly strangers: Map<MemberId, Stranger>
+  readonly budget: Reassembly.Budget
+  readonly recordBytesMax: () => number
+  readonly random: () => number
+  readonly entropy: (bytes: number) => Uint8Array
+}
+
+export const make = (options: Omit<Sessions, "trusted" | "strangers">): Sessions => ({
+  ...options,
+  trusted: new Map(),
+  strangers: new Map()
+})
+
+/** Whether the counter of an authentic datagram is fresh; marks it as used. */
+export const accept = (session: Session, header: Header): boolean => {
+  let windows = session.windows
+  if (header.epoch !== windows.epoch) {
+    if (header.epoch > windows.epoch) {
+      session.former = windows
+      windows = { epoch: header.epoch, multicast: ReplayWindow.make(0), unicast: ReplayWindow.make(0) }
+      session.windows = windows
+    } else if (session.former?.epoch === header.epoch) {
+      windows = session.former
+    } else return false
+  }
+  const window = header.unicast ? windows.unicast : windows.multicast
+  if (!ReplayWindow.check(window, header.counter)) return false
+  ReplayWindow.advance(window, header.counter)
+  return true
+}
+
+const stranger = (self: Sessions, id: MemberId, nowTicks: number): Stranger => {
+  const known = self.strangers.get(id)
+  if (known !== undefined) return known
+  // A flood of invented ids pushes out the oldest strangers, never a session.
+  if (self.strangers.size >= self.protocol.sessionsMax) {
+    for (const oldest of self.strangers.keys()) {
+      self.strangers.delete(oldest)
+      break
+    }
+  }
+  const made: Stranger = {
+    metTicks: nowTicks,
+    nonce: new Uint8Array(0),
+    challengedTicks: -Infinity,
+    provedTicks: -Infinity,
+    parked: [],
+    parkedTicks: nowTicks
+  }
+  self.strangers.set(id, made)
+  return made
+}
+
+/** Keeps an authentic datagram of a stranger; false when there is no room. */
+export const park = (self: Sessions, parked: Parked, nowTicks: number): boolean => {
+  const sender = stranger(self, parked.header.sender, nowTicks)
+  if (nowTicks - sender.parkedTicks > self.protocol.parkedMillis) {
+    sender.parked = []
+    sender.parkedTicks = nowTicks
+  }
+  if (sender.parked.length >= self.protocol.parkedDatagramsMax) return false
+  sender.parked.push(parked)
+  return true
+}
+
+/** The nonce to challenge a stranger with, or `undefined` when it was challenged not long ago. */
+export const challenge = (self: Sessions, id: MemberId, nowTicks: number): Uint8Array | undefined => {
+  const sender = stranger(self, id, nowTicks)
+  if (nowTicks - sender.challengedTicks < self.protocol.challengeIntervalMillis) return undefined
+  sender.nonce = self.entropy(16)
+  sender.challengedTicks = nowTicks
+  return sender.nonce
+}
+
+/** Whether a challenge of a stranger may be answered now. */
+export const mayProve = (self: Sessions, id: MemberId, nowTicks: number): boolean => {
+  if (self.trusted.has(id)) return true
+  const sender = stranger(self, id, nowTicks)
+  if (nowTicks - sender.provedTicks < self.protocol.challengeIntervalMillis / 2) return false
+  sender.provedTicks = nowTicks
+  return true
+}
+
+const equal = (a: Uint8Array, b: Uint8Array): boolean => {
+  if (a.length !== b.length) return false
+  let difference = 0
+  for (let index = 0; index < a.length; index++) difference |= a[index] ^ b[index]
+  return difference === 0
+}
+
+/** Trusts the sender of a PROOF that echoes the last challenge. Returns the session and what waited. */
+export const prove = (
+  self: Sessions,
+  header: Header,
+  address: Address,
+  proof: Proof,
+  nowTicks: number
+): { readonly session: Session; readonly parked: ReadonlyArray<Parked> } | undefined => {
+  const sender = self.strangers.get(header.sender)
+  if (sender === undefined || sender.nonce.length !== 16 || !equal(sender.nonce, proof.echo)) return undefined
+  if (self.trusted.size >= self.protocol.sessionsMax) return undefined
+  self.strangers.delete(header.sender)
+  const session: Session = {
+    id: header.sender,
+    address,
+    stream: ReceiveStream.make({
+      first: proof.first,
+      random: self.random,
+      nackDelayMillisMin: self.protocol.nackDelayMillisMin,
+      nackDelayMillisMax: self.protocol.nackDelayMillisMax,
+      nackIntervalMillis: self.protocol.nackIntervalMillis,
+      nackIntervalMillisMax: self.protocol.nackIntervalMillisMax,
+      abandonMillis: self.protocol.abandonMillis,
+      ackDelayMillis: self.protocol.ackDelayMillis
+    }),
+    reassembly: Reassembly.make({
+      recordBytesMax: self.recordBytesMax(),
+      bytesMaxPerSender: self.protocol.reassemblyBytesMax === 0 ? 64 * 1_048_576 : self.protocol.reassemblyBytesMax,
+      budget: self.budget
+    }),
+    windows: {
+      epoch: header.epoch,
+      multicast: ReplayWindow.make(proof.multicast),
+      unicast: ReplayWindow.make(proof.unicast)
+    },
+    former: undefined,
+    dataTicks: -Infinity
+  }
+  self.trusted.set(session.id, session)
+  return {
+    session,
+    parked: nowTicks - sender.parkedTicks > self.protocol.parkedMillis ? [] : sender.parked
+  }
+}
+
+/** Forgets a sender: what it still sends makes it a stranger. */
+export const forget = (self: Sessions, id: MemberId): void => {
+  const session = self.trusted.get(id)
+  if (session === undefined) return
+  Reassembly.dropAll(session.reassembly)
+  self.trusted.delete(id)
+}
+
+/** Whether somebody was met lately and is being challenged. */
+export const meeting = (self: Sessions, nowTicks: number): boolean => {
+  for (const sender of self.strangers.values()) {
+    if (nowTicks - sender.challengedTicks <= 2 * self.protocol.challengeIntervalMillis) return true
+  }
+  return false
+}
+
+/** Drops strangers that were not proved, and incomplete records to which nothing comes. */
+export const sweep = (self: Sessions, nowTicks: number): void => {
+  for (const [id, sender] of self.strangers) {
+    if (nowTicks - Math.max(sender.metTicks, sender.challengedTicks) > 10 * self.protocol.challengeIntervalMillis) {
+      self.strangers.delete(id)
+    } else if (nowTicks - sender.parkedTicks > self.protocol.parkedMillis) sender.parked = []
+  }
+  for (const session of self.trusted.values()) Reassembly.expire(session.reassembly, nowTicks)
+}
