@@ -176,6 +176,7 @@ export const Reply = Schema.TaggedStruct("REPLY", {
 export type Reply = typeof Reply.Type
 /** Asks for a range of bytes of the answer to an earlier request. */
 export const Pull = Schema.TaggedStruct("PULL", { request: Positive, offset: Natural, bytes: Positive })
+export type PullRequest = typeof Pull.Type
 
 /** Any message between members. */
 export const Operation = Schema.Union([

@@ -89,9 +89,8 @@ const kernelChargeBytes = (datagramBytes: number): number => 2 ** Math.ceil(Math
 
 export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<Listener, McCacheError, Scope.Scope> {
   const { counters, multicaster, network, protocol, sealing, time } = host
-  const budget = Reassembly.makeBudget(
-    Math.max(256 * 1_048_576, 4 * (protocol.reassemblyBytesMax === 0 ? 64 * 1_048_576 : protocol.reassemblyBytesMax))
-  )
+  // Several senders may be at a large record at once, but not all of a large cluster.
+  const budget = Reassembly.makeBudget(4 * protocol.reassemblyBytesMax)
   const sessions = Sessions.make({
     protocol,
     budget,

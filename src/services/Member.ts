@@ -22,7 +22,6 @@ import * as NamespaceOptions from "../domain/NamespaceOptions.ts"
 import type { Request } from "../domain/Operation.ts"
 import * as OperationCodec from "../domain/OperationCodec.ts"
 import type { Places } from "../domain/Outbox.ts"
-import * as Protocol from "../domain/Protocol.ts"
 import * as Replica from "../domain/Replica.ts"
 import type { MemberId } from "../domain/Stamp.ts"
 import * as TimeInput from "../domain/TimeInput.ts"
@@ -174,6 +173,8 @@ export interface Member {
   readonly ready: Effect.Effect<void, McCacheError.McCacheError>
   readonly events: Stream.Stream<Housekeeper.ClusterEvent>
   readonly close: Effect.Effect<void>
+  /** Ends at once, without a farewell, as a killed process does: a test hook. */
+  readonly kill: Effect.Effect<void>
   readonly closed: () => boolean
   /** The supervised fibers by name: a test hook. */
   readonly fibers: () => ReadonlyMap<string, Pick<Actor<never>, "kill" | "restarts">>
@@ -620,11 +621,6 @@ export const make = Effect.fnUntraced(function*(
     return fibers
   }
 
-  const drain = Effect.callback<void>((resume) => {
-    const stop = keeper.when(() => multicaster.drained(), () => resume(Effect.void))
-    return Effect.sync(stop)
-  })
-
   const close = Effect.suspend(() => {
     if (closed) return Effect.void
     closed = true
@@ -727,6 +723,10 @@ export const make = Effect.fnUntraced(function*(
     ready: untilReady.pipe(Effect.withSpan("McCache.ready")),
     events: Stream.fromPubSub(events),
     close,
+    kill: Effect.suspend(() => {
+      closed = true
+      return Effect.andThen(Scope.close(scope, Exit.void), PubSub.shutdown(events))
+    }),
     closed: () => closed,
     fibers: allFibers
   }

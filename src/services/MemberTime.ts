@@ -6,7 +6,7 @@
 import type * as Clock from "effect/Clock"
 
 export interface MemberTime {
-  /** This member's own clock, Unix milliseconds. */
+  /** This member's own clock, whole Unix milliseconds. */
   readonly physical: () => number
   /** Physical time plus the correction. */
   readonly now: () => number
@@ -19,8 +19,8 @@ export interface MemberTime {
 export const make = (clock: Clock.Clock): MemberTime => {
   let correction = 0
   return {
-    physical: () => clock.currentTimeMillisUnsafe(),
-    now: () => clock.currentTimeMillisUnsafe() + correction,
+    physical: () => Math.floor(clock.currentTimeMillisUnsafe()),
+    now: () => Math.floor(clock.currentTimeMillisUnsafe()) + correction,
     ticks: () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6,
     correctionMillis: () => correction,
     correct: (millis) => {

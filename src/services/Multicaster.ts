@@ -83,6 +83,7 @@ export interface Multicaster {
   readonly skip: () => void
   readonly barriers: Barriers.Barriers
   /** Numbers that a member has not settled yet; `undefined` when it never acknowledged anything. */
+  readonly lagging: () => ReadonlyArray<MemberId>
   readonly lagOf: (member: MemberId) => number | undefined
   readonly windowDatagrams: () => number
   readonly retainedBytes: () => number
@@ -94,8 +95,15 @@ export interface Multicaster {
 export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<Multicaster, never, Scope.Scope> {
   const { counters, network, protocol, sealing, time } = host
   const bodyBytesMax = host.datagramBytesMax - sealing.overheadBytes
-  const stream = SendStream.make({ retainBytesMax: protocol.retainBytesMax })
-  const flow = FlowWindow.make({ laggardMillis: protocol.laggardMillis })
+  const stream = SendStream.make({
+    retainBytesMax: protocol.retainBytesMax,
+    resendIntervalMillis: protocol.resendIntervalMillis
+  })
+  const flow = FlowWindow.make({
+    laggardMillis: protocol.laggardMillis,
+    windowInitial: protocol.windowInitial,
+    windowMin: protocol.windowMin
+  })
   const barriers = Barriers.make()
   const ids = Framing.makeRecordIds()
   const dataPacker = new Framing.Packer({ bodyBytesMax: bodyBytesMax - Framing.bodyPrefixBytes.data, ids })
@@ -255,7 +263,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<M
 
   const sendData = (now: number): void => {
     heldUntil = Infinity
-    const counted = FlowWindow.counted(flow).length
+    const counted = FlowWindow.counted(flow)
     if (counted === 0) {
       if (host.alone()) {
         dropAll()
@@ -276,7 +284,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<M
       const number = SendStream.highest(stream) + 1
       // The last one that the window allows asks to be acknowledged at once, so that the window opens again soon.
       const body = Framing.dataBody(number, pieces, budget === 0)
-      SendStream.append(stream, body, now)
+      SendStream.append(stream, body)
       sealTo(undefined, body)
       FlowWindow.sent(flow, number, now)
       pulseIntervalMillis = protocol.tailPulseMillis
@@ -378,7 +386,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<M
   const nextDue = (): number => {
     let due = Math.min(pulseDue, heldUntil, releaseDue, FlowWindow.nextDue(flow))
     if (pending() && heldUntil === Infinity) {
-      const sendable = FlowWindow.counted(flow).length === 0
+      const sendable = FlowWindow.counted(flow) === 0
         ? host.alone()
         : FlowWindow.available(flow, SendStream.highest(stream)) > 0
       if (sendable) due = 0
@@ -415,19 +423,20 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<M
       actor.wake()
     },
     skip: () => {
-      SendStream.skip(stream, time.ticks())
+      SendStream.skip(stream)
       pulseIntervalMillis = protocol.tailPulseMillis
       pulseDue = Math.min(pulseDue, time.ticks() + pulseIntervalMillis)
       actor.wake()
     },
     barriers,
+    lagging: () => FlowWindow.lagging(flow),
     lagOf: (member) => {
       const settled = FlowWindow.settledOf(flow, member)
       return settled === undefined ? undefined : Math.max(0, SendStream.highest(stream) - settled)
     },
     windowDatagrams: () => FlowWindow.windowOf(flow),
     retainedBytes: () => SendStream.retainedBytes(stream),
-    drained: () => !pending() && (FlowWindow.counted(flow).length === 0 || FlowWindow.stable(flow) >= SendStream.highest(stream)),
+    drained: () => !pending() && (FlowWindow.counted(flow) === 0 || FlowWindow.stable(flow) >= SendStream.highest(stream)),
     outboxKeys
   }
 })

@@ -2,7 +2,7 @@
  * The answering side of requests: digests, listings and copies for members that repair or join, reports for people, and
  * the clearing of this member alone. Stateless but for the answers that are kept a little while to be pulled.
  */
-import type { Control, Pull as PullOperation, Request, Status } from "../domain/Operation.ts"
+import type { Control, PullRequest, Request, Status } from "../domain/Operation.ts"
 import * as OperationCodec from "../domain/OperationCodec.ts"
 import * as Pull from "../domain/Pull.ts"
 import * as Repair from "../domain/Repair.ts"
@@ -25,7 +25,7 @@ export interface Host {
 
 export interface Responder {
   readonly onRequest: (from: Destination, request: Request) => void
-  readonly onPull: (from: Destination, pull: PullOperation) => void
+  readonly onPull: (from: Destination, pull: PullRequest) => void
 }
 
 /** Names writers by their place in a table, as most records share a few. */

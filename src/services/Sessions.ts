@@ -172,7 +172,8 @@ export const prove = (
     }),
     reassembly: Reassembly.make({
       recordBytesMax: self.recordBytesMax(),
-      bytesMaxPerSender: self.protocol.reassemblyBytesMax === 0 ? 64 * 1_048_576 : self.protocol.reassemblyBytesMax,
+      bytesMaxPerSender: self.protocol.reassemblyBytesMax,
+      idleMillis: self.protocol.reassemblyIdleMillis,
       budget: self.budget
     }),
     windows: {

@@ -1,0 +1,173 @@
+/**
+ * Framing: records in bodies. A body is a kind, for data a number, and pieces. Small records share a body; a record larger
+ * than one is cut into parts, which travel in bodies of their own and in any order.
+ *
+ * ```
+ * body   0  u8   1 data · 2 control
+ *        1  u48  number; its top bit asks to be acknowledged at once          (data only)
+ *        …  pieces
+ * piece  0  u8   0 whole · 1 part
+ *  whole    varint length, bytes
+ *  part     varint record id, varint total, varint offset, u32 crc of the whole record, varint length, bytes
+ * ```
+ *
+ * A record may have any size: there is no limit of pieces, only that of the receiver (`Reassembly`).
+ */
+import { checksum } from "./Checksum.ts"
+import * as Invariant from "./Invariant.ts"
+import * as Varint from "./Varint.ts"
+
+export const bodyPrefixBytes = { data: 7, control: 1 } as const
+
+const kindData = 1
+const kindControl = 2
+const pieceWhole = 0
+const piecePart = 1
+const asksBit = 0x8000
+
+/** One part of a record. The bytes are a view of the datagram. */
+export interface Part {
+  readonly recordId: number
+  readonly total: number
+  readonly offset: number
+  readonly crc: number
+  readonly bytes: Uint8Array
+}
+
+/** Record ids of a sender: data and control share them, so that parts of the one are never taken for the other's. */
+export interface RecordIds {
+  last: number
+}
+
+export const makeRecordIds = (): RecordIds => ({ last: 0 })
+
+/** The most that a part needs beyond its bytes. */
+const partOverhead = (recordId: number, total: number): number => 1 + Varint.size(recordId) + 3 * Varint.size(total) + 4
+
+/** Fills the pieces of bodies. */
+export class Packer {
+  readonly #bodyBytesMax: number
+  readonly #ids: RecordIds
+  readonly #scratch: Uint8Array
+  #used = 0
+
+  constructor(options: { readonly bodyBytesMax: number; readonly ids: RecordIds }) {
+    Invariant.check(options.bodyBytesMax >= 64, "a body holds at least 64 bytes of pieces")
+    this.#bodyBytesMax = options.bodyBytesMax
+    this.#ids = options.ids
+    this.#scratch = new Uint8Array(options.bodyBytesMax)
+  }
+
+  /** Adds a record, whose bytes are copied. Returns the pieces of the bodies that became full. */
+  add(record: Uint8Array): ReadonlyArray<Uint8Array> {
+    const needed = 1 + Varint.size(record.length) + record.length
+    if (needed > this.#bodyBytesMax) return this.#cut(record)
+    let full: ReadonlyArray<Uint8Array> = none
+    if (this.#used + needed > this.#bodyBytesMax) {
+      const rest = this.flush()
+      if (rest !== undefined) full = [rest]
+    }
+    this.#scratch[this.#used] = pieceWhole
+    const at = Varint.write(this.#scratch, this.#used + 1, record.length)
+    this.#scratch.set(record, at)
+    this.#used = at + record.length
+    return full
+  }
+
+  /** The pieces that are left over, if any. */
+  flush(): Uint8Array | undefined {
+    if (this.#used === 0) return undefined
+    const pieces = this.#scratch.slice(0, this.#used)
+    this.#used = 0
+    return pieces
+  }
+
+  #cut(record: Uint8Array): ReadonlyArray<Uint8Array> {
+    const bodies: Array<Uint8Array> = []
+    const rest = this.flush()
+    if (rest !== undefined) bodies.push(rest)
+    const recordId = ++this.#ids.last
+    const crc = checksum(record)
+    const room = this.#bodyBytesMax - partOverhead(recordId, record.length)
+    for (let offset = 0; offset < record.length; offset += room) {
+      const length = Math.min(room, record.length - offset)
+      const pieces = new Uint8Array(partOverhead(recordId, record.length) + length)
+      pieces[0] = piecePart
+      let at = Varint.write(pieces, 1, recordId)
+      at = Varint.write(pieces, at, record.length)
+      at = Varint.write(pieces, at, offset)
+      new DataView(pieces.buffer).setUint32(at, crc)
+      at = Varint.write(pieces, at + 4, length)
+      pieces.set(record.subarray(offset, offset + length), at)
+      bodies.push(pieces.subarray(0, at + length))
+    }
+    return bodies
+  }
+}
+
+const none: ReadonlyArray<Uint8Array> = []
+
+/** A data body; `asks` wants an acknowledgement at once. */
+export const dataBody = (number: number, pieces: Uint8Array, asks: boolean): Uint8Array => {
+  const body = new Uint8Array(bodyPrefixBytes.data + pieces.length)
+  body[0] = kindData
+  const view = new DataView(body.buffer)
+  view.setUint16(1, Math.floor(number / 0x1_0000_0000) | (asks ? asksBit : 0))
+  view.setUint32(3, number >>> 0)
+  body.set(pieces, bodyPrefixBytes.data)
+  return body
+}
+
+/** A control body. */
+export const controlBody = (pieces: Uint8Array): Uint8Array => {
+  const body = new Uint8Array(bodyPrefixBytes.control + pieces.length)
+  body[0] = kindControl
+  body.set(pieces, bodyPrefixBytes.control)
+  return body
+}
+
+/** Told what a body holds, in order. Records and parts are views of the body. */
+export interface Visitor {
+  readonly data: (number: number, asks: boolean) => void
+  readonly whole: (record: Uint8Array) => void
+  readonly part: (part: Part) => void
+}
+
+/** Reads a body; false at the first thing that is malformed. Never throws. */
+export const readBody = (body: Uint8Array, visitor: Visitor): boolean => {
+  const kind = body[0]
+  let start: number = bodyPrefixBytes.control
+  if (kind === kindData) {
+    if (body.length < bodyPrefixBytes.data) return false
+    const high = (body[1] << 8) | body[2]
+    const number = (high & ~asksBit) * 0x1_0000_0000 + (((body[3] << 24) | (body[4] << 16) | (body[5] << 8) | body[6]) >>> 0)
+    if (number === 0) return false
+    visitor.data(number, (high & asksBit) !== 0)
+    start = bodyPrefixBytes.data
+  } else if (kind !== kindControl) return false
+  const reader = new Varint.Reader(body, start)
+  while (reader.at < body.length) {
+    const piece = body[reader.at++]
+    if (piece === pieceWhole) {
+      const length = reader.next()
+      const from = reader.at
+      if (reader.failed || length > body.length - from) return false
+      reader.at = from + length
+      visitor.whole(body.subarray(from, from + length))
+    } else if (piece === piecePart) {
+      const recordId = reader.next()
+      const total = reader.next()
+      const offset = reader.next()
+      if (reader.failed || reader.at + 4 > body.length) return false
+      const at = reader.at
+      const crc = ((body[at] << 24) | (body[at + 1] << 16) | (body[at + 2] << 8) | body[at + 3]) >>> 0
+      reader.at = at + 4
+      const length = reader.next()
+      const from = reader.at
+      if (reader.failed || length === 0 || length > body.length - from || offset + length > total) return false
+      reader.at = from + length
+      visitor.part({ recordId, total, offset, crc, bytes: body.subarray(from, from + length) })
+    } else return false
+  }
+  return true
+}

@@ -1,0 +1,114 @@
+/**
+ * Reassembly of one sender's large records from parts that arrive in any order, repeated or not. Memory is proportional to
+ * what arrived, whatever a part claims, and bounded per sender and over all senders: what has no room is refused, so that
+ * its datagram counts as not taken.
+ */
+import { checksum } from "./Checksum.ts"
+import type { Part } from "./Framing.ts"
+
+/** Bytes that all senders' incomplete records share. */
+export interface Budget {
+  readonly bytesMax: number
+  used: number
+}
+
+export const makeBudget = (bytesMax: number): Budget => ({ bytesMax, used: 0 })
+export const used = (self: Budget): number => self.used
+
+interface Partial {
+  readonly total: number
+  readonly crc: number
+  readonly parts: Map<number, Uint8Array>
+  bytes: number
+  touchedMillis: number
+}
+
+export interface Reassembly {
+  readonly recordBytesMax: number
+  readonly bytesMaxPerSender: number
+  readonly idleMillis: number
+  readonly budget: Budget
+  readonly partials: Map<number, Partial>
+  bytes: number
+}
+
+export const make = (options: {
+  readonly recordBytesMax: number
+  readonly bytesMaxPerSender: number
+  readonly idleMillis?: number | undefined
+  readonly budget: Budget
+}): Reassembly => ({
+  recordBytesMax: options.recordBytesMax,
+  bytesMaxPerSender: options.bytesMaxPerSender,
+  idleMillis: options.idleMillis ?? 10_000,
+  budget: options.budget,
+  partials: new Map(),
+  bytes: 0
+})
+
+export type Offer =
+  | { readonly _tag: "Whole"; readonly record: Uint8Array }
+  | { readonly _tag: "Partial" }
+  /** No room: the datagram must count as not taken. */
+  | { readonly _tag: "Full" }
+  /** Parts that do not belong together. */
+  | { readonly _tag: "Corrupt" }
+  /** More than this member ever holds: skipped. */
+  | { readonly _tag: "TooLarge" }
+
+/** Incomplete records per sender; a sender works on one or two at a time. */
+const partialsMax = 1_024
+/** What a part is charged beyond its bytes, so that many tiny ones are bounded too. */
+const partOverheadBytes = 128
+
+const charge = (part: Uint8Array): number => part.length + partOverheadBytes
+
+const drop = (self: Reassembly, recordId: number, partial: Partial): void => {
+  self.partials.delete(recordId)
+  self.bytes -= partial.bytes
+  self.budget.used -= partial.bytes
+}
+
+export const offer = (self: Reassembly, part: Part, nowMillis: number): Offer => {
+  if (part.total > self.recordBytesMax) return { _tag: "TooLarge" }
+  let partial = self.partials.get(part.recordId)
+  if (partial !== undefined && (partial.total !== part.total || partial.crc !== part.crc)) return { _tag: "Corrupt" }
+  const cost = charge(part.bytes)
+  if (
+    self.bytes + cost > self.bytesMaxPerSender || self.budget.used + cost > self.budget.bytesMax ||
+    (partial === undefined && self.partials.size >= partialsMax)
+  ) return { _tag: "Full" }
+  if (partial === undefined) {
+    partial = { total: part.total, crc: part.crc, parts: new Map(), bytes: 0, touchedMillis: nowMillis }
+    self.partials.set(part.recordId, partial)
+  }
+  const known = partial.parts.get(part.offset)
+  if (known !== undefined) return known.length === part.bytes.length ? { _tag: "Partial" } : { _tag: "Corrupt" }
+  // A copy: a view would keep the whole datagram.
+  partial.parts.set(part.offset, part.bytes.slice())
+  partial.touchedMillis = nowMillis
+  partial.bytes += cost
+  self.bytes += cost
+  self.budget.used += cost
+  if (partial.bytes - partial.parts.size * partOverheadBytes < part.total) return { _tag: "Partial" }
+  drop(self, part.recordId, partial)
+  const record = new Uint8Array(part.total)
+  let covered = 0
+  for (const [offset, bytes] of [...partial.parts].sort((a, b) => a[0] - b[0])) {
+    if (offset !== covered) return { _tag: "Corrupt" }
+    record.set(bytes, offset)
+    covered += bytes.length
+  }
+  return covered === part.total && checksum(record) === part.crc ? { _tag: "Whole", record } : { _tag: "Corrupt" }
+}
+
+/** Drops what nothing was added to for a while. */
+export const expire = (self: Reassembly, nowMillis: number): void => {
+  for (const [recordId, partial] of self.partials) {
+    if (nowMillis - partial.touchedMillis > self.idleMillis) drop(self, recordId, partial)
+  }
+}
+
+export const dropAll = (self: Reassembly): void => {
+  for (const [recordId, partial] of self.partials) drop(self, recordId, partial)
+}

@@ -1,0 +1,85 @@
+/**
+ * From settings to a running member on the real network: what both public doors share.
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import type * as Scope from "effect/Scope"
+import type { Configuration, Options } from "../domain/Configuration.ts"
+import type { McCacheError } from "../domain/McCacheError.ts"
+import * as McCacheErrors from "../domain/McCacheError.ts"
+import * as Member from "../services/Member.ts"
+import type { Network } from "../services/Network.ts"
+import * as HostProcessNode from "./HostProcessNode.ts"
+import * as Interfaces from "./Interfaces.ts"
+import * as Logging from "./Logging.ts"
+import * as Settings from "./Settings.ts"
+import * as UdpNetwork from "./UdpNetwork.ts"
+
+/** Options of the process, beside those of the configuration. */
+export interface ProcessOptions {
+  /** Lets the process end although McCache is open. Default false: it ends only after `close`. */
+  readonly unref?: boolean | undefined
+}
+
+/** The datagram size where nothing says otherwise. Ethernet's MTU less the headers of IPv4 and UDP. */
+export const datagramBytesDefault = 1_472
+/** On loopback larger datagrams cost less per byte; this fits the kernel's buffers well. */
+export const loopbackDatagramBytesDefault = 15_872
+
+/** The real network of a configuration. Fails with `InvalidConfig` when it may not, or cannot, use the interface. */
+export const network = Effect.fnUntraced(function*(
+  configuration: Configuration,
+  options: ProcessOptions
+): Effect.fn.Return<{ readonly layer: Layer.Layer<Network>; readonly loopback: boolean }, McCacheError> {
+  const { address, port } = configuration.multicastGroup
+  const hasKey = Redacted.value(configuration.cryptoKeys).length > 0
+  const chosen = yield* Interfaces.resolve(
+    configuration.interface,
+    Interfaces.familyOf(address),
+    hasKey || configuration.insecure
+  )
+  if (!chosen.loopback && !hasKey && !configuration.insecure) {
+    return yield* McCacheErrors.make(
+      "InvalidConfig",
+      `MCCACHE_INTERFACE is ${
+        JSON.stringify(configuration.interface)
+      }, which others can reach, but there is no key: set MCCACHE_CRYPTO_KEY at every member, or MCCACHE_INSECURE=1 to go without.`
+    )
+  }
+  const tantrum = configuration.testMonkeyTantrumPercent
+  if (tantrum > 0) {
+    yield* Effect.logWarning(`McCache drops ${tantrum} % of the datagrams that it sends: TEST_MONKEY_TANTRUM is set`)
+  }
+  return {
+    loopback: chosen.loopback,
+    layer: UdpNetwork.layer({
+      group: address,
+      port,
+      interface: chosen.address,
+      hops: configuration.multicastHops,
+      receiveBufferBytes: configuration.protocol.receiveBufferBytes,
+      datagramBytesMax: configuration.packetMtu ??
+        (chosen.loopback ? loopbackDatagramBytesDefault : datagramBytesDefault),
+      unref: options.unref,
+      dropShare: tantrum / 100,
+      random: Math.random
+    })
+  }
+})
+
+/** Opens a member for the scope. */
+export const member = Effect.fnUntraced(function*(
+  options: Options & ProcessOptions,
+  sources: Settings.Sources
+): Effect.fn.Return<Member.Member, McCacheError, Scope.Scope> {
+  const { unref, ...settings } = options
+  const { configuration, warnings } = yield* Settings.load(settings, sources)
+  const logging = Logging.layer(configuration)
+  return yield* Effect.gen(function*() {
+    for (const warning of warnings) yield* Effect.logWarning(`McCache: ${warning}`)
+    const { layer } = yield* network(configuration, { unref })
+    const context = yield* Layer.build(Layer.merge(layer, HostProcessNode.layer))
+    return yield* Member.make(configuration).pipe(Effect.provide(context))
+  }).pipe(Effect.provide(yield* Layer.build(logging)))
+})
