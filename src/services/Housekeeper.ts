@@ -320,7 +320,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
     requests.onLeft(member.id)
     antiEntropy.onLeft(member.id)
     host.publish({ type, member: member.id })
-    logs.push(Effect.logInfo(`McCache: member ${member.id.slice(0, 8)} (${member.host}:${member.pid}) ${type}`))
+    logs.push(Effect.logDebug(`McCache: member ${member.id.slice(0, 8)} (${member.host}:${member.pid}) ${type}`))
   }
 
   const onMessage = (message: Message, now: number): void => {
@@ -338,7 +338,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
         }, now)
         noteOffset(member, proof.physicalMillis)
         host.publish({ type: "joined", member: from.id })
-        logs.push(Effect.logInfo(`McCache: member ${from.id.slice(0, 8)} (${proof.host}:${proof.pid}) joined`))
+        logs.push(Effect.logDebug(`McCache: member ${from.id.slice(0, 8)} (${proof.host}:${proof.pid}) joined`))
         if (ready && Membership.welcomes(membership, from.id, protocol.welcomeMembersMax)) {
           welcomes.set(from.id, now + host.random() * protocol.welcomeDelayMillis)
         }
