@@ -22,8 +22,9 @@ export interface Member {
   suspect: boolean
   heardMillis: number
   readonly metMillis: number
-  /** Its physical clock minus ours. */
+  /** Its physical clock minus ours: the greatest of the last samples, as delay only makes them smaller. */
   offsetMillis: number
+  readonly offsets: Array<number>
   /** What it told of its namespaces, by name. */
   readonly summaries: Map<string, NamespaceSummary>
   /** Whether it told them at all. */
@@ -63,7 +64,8 @@ export const add = (
     heardMillis: nowMillis,
     metMillis: nowMillis,
     summaries: new Map(),
-    told: false
+    told: false,
+    offsets: []
   }
   self.members.set(member.id, added)
   return added
@@ -102,14 +104,30 @@ export const tick = (
   return { suspected, removed }
 }
 
-/** The correction of this member's clock in milliseconds: 0 while it agrees with the others' median. */
-export const correction = (self: Membership, ready: boolean): number => {
+const offsetSamples = 8
+
+/** Notes a sample of a member's clock against ours. */
+export const sampleOffset = (member: Member, offsetMillis: number): void => {
+  member.offsets.push(offsetMillis)
+  if (member.offsets.length > offsetSamples) member.offsets.shift()
+  member.offsetMillis = Math.max(...member.offsets)
+}
+
+/** A corrected clock is kept to itself again only when it is nearer than this share of `clockKeepMillis`. */
+const returnShare = 0.8
+
+/**
+ * The correction of this member's clock in milliseconds: 0 while it agrees with the others' median. `current` is the
+ * correction in force: without some inertia a clock at the limit would go back and forth.
+ */
+export const correction = (self: Membership, ready: boolean, current: number): number => {
   const offsets: Array<number> = ready ? [0] : []
   for (const member of self.members.values()) if (member.ready) offsets.push(member.offsetMillis)
   if (offsets.length === 0) return 0
   offsets.sort((a, b) => a - b)
   const median = offsets[(offsets.length - 1) >> 1]
-  return Math.abs(median) <= self.timings.clockKeepMillis ? 0 : median
+  const keep = self.timings.clockKeepMillis * (current === 0 ? 1 : returnShare)
+  return Math.abs(median) <= keep ? 0 : median
 }
 
 /** Whether this member has the lowest id of all that it knows. */

@@ -252,9 +252,9 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
   // ------------------------------------------------------------------------------------------------ messages
 
   const noteOffset = (member: Membership.Member, physicalMillis: number): void => {
-    member.offsetMillis = physicalMillis - time.physical()
-    const correction = Membership.correction(membership, ready)
+    Membership.sampleOffset(member, physicalMillis - time.physical())
     const before = time.correctionMillis()
+    const correction = Membership.correction(membership, ready, before)
     // Following a median that wanders by a few milliseconds would make time restless.
     if (Math.abs(correction - before) <= (correction === 0 || before === 0 ? 0 : 20)) return
     time.correct(correction)

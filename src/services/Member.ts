@@ -176,6 +176,8 @@ export interface Member {
   /** Ends at once, without a farewell, as a killed process does: a test hook. */
   readonly kill: Effect.Effect<void>
   readonly closed: () => boolean
+  /** The open namespaces: for checkers and tools. */
+  readonly namespaces: () => ReadonlyMap<string, Namespace>
   /** The supervised fibers by name: a test hook. */
   readonly fibers: () => ReadonlyMap<string, Pick<Actor<never>, "kill" | "restarts">>
 }
@@ -728,6 +730,7 @@ export const make = Effect.fnUntraced(function*(
       return Effect.andThen(Scope.close(scope, Exit.void), PubSub.shutdown(events))
     }),
     closed: () => closed,
+    namespaces: () => namespaces,
     fibers: allFibers
   }
 })

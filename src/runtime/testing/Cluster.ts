@@ -144,6 +144,8 @@ export const make = Effect.fnUntraced(function*(settings: {
       }
     }
     alive.set(name, { node, scope })
+    // At the end nobody lets time pass any more, which a proper farewell would wait for.
+    yield* Scope.addFinalizer(outer, member.kill)
     return node
   })
 
