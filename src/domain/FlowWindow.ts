@@ -168,6 +168,12 @@ export const probe = (self: FlowWindow, nowMillis: number): boolean => {
   return true
 }
 
+/** The window is open, or there is nothing to send: nobody has to be asked. */
+export const rest = (self: FlowWindow): void => {
+  self.probeDue = Infinity
+  self.probeIntervalMillis = self.options.probeMillis
+}
+
 export const nextDue = (self: FlowWindow): number => {
   let next = self.probeDue
   if (self.waitingSince === Infinity) return next

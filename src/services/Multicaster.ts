@@ -368,8 +368,9 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<M
 
   /** Tells the highest number after the last data, and asks when the window is closed. */
   const announce = (now: number): void => {
-    const closed = pending() && FlowWindow.available(flow, SendStream.highest(stream)) <= 0
-    if (closed && FlowWindow.probe(flow, now)) {
+    const closed = FlowWindow.counted(flow) > 0 && FlowWindow.available(flow, SendStream.highest(stream)) <= 0 && pending()
+    if (!closed) FlowWindow.rest(flow)
+    else if (FlowWindow.probe(flow, now)) {
       sendControls(undefined, [pulse()])
       return
     }
