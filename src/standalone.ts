@@ -294,7 +294,7 @@ export class Standalone {
   }
 
   /** The namespace, opened on first use (default name `default`). Throws `OptionsConflict`, `InvalidConfig`, `Closed`. */
-  cache<V = any>(name = "default", options?: CacheOptions<V>): StandaloneCache<V> {
+  cache<V = unknown>(name = "default", options?: CacheOptions<V>): StandaloneCache<V> {
     const core = this.#member.cache(name, options)
     let cache = this.#caches.get(name)
     if (cache === undefined) {

@@ -26,10 +26,10 @@ import * as Replica from "../domain/Replica.ts"
 import type { MemberId } from "../domain/Stamp.ts"
 import * as TimeInput from "../domain/TimeInput.ts"
 import type { Actor, Loop } from "./Actor.ts"
-import { CacheCore, checksumOf, closedError, metricsOf, type NamespaceMetrics } from "./CacheCore.ts"
+import { CacheCore, closedError } from "./CacheCore.ts"
 import * as Counters from "./Counters.ts"
 import { Entropy } from "./Entropy.ts"
-import { HostProcess, type ProcessUsage } from "./HostProcess.ts"
+import { HostProcess } from "./HostProcess.ts"
 import * as Housekeeper from "./Housekeeper.ts"
 import * as Listener from "./Listener.ts"
 import * as MemberTime from "./MemberTime.ts"
@@ -37,8 +37,12 @@ import * as Multicaster from "./Multicaster.ts"
 import type { ChangedSinceRead, Host as NamespaceHost, Namespace } from "./Namespace.ts"
 import * as Namespaces from "./Namespace.ts"
 import { Network } from "./Network.ts"
+import * as Reports from "./Reports.ts"
+import type { MemberMetrics } from "./Reports.ts"
 import * as Sealing from "./Sealing.ts"
 import * as ValueCodec from "./ValueCodec.ts"
+
+export type { MemberMetrics, QueueMetrics } from "./Reports.ts"
 
 /** This package's version, told to other members. */
 export const version = "0.1.0"
@@ -65,61 +69,6 @@ export interface MemberInfo {
   readonly lag: number
   /** Its clock minus ours, milliseconds. */
   readonly clockSkewMillis: number
-}
-
-/** Depth of a queue. @category models */
-export interface QueueMetrics {
-  readonly now: number
-  readonly max: number
-  readonly average: number
-  readonly dropped: number
-}
-
-/** What this member counted. @category models */
-export interface MemberMetrics {
-  readonly member: MemberId
-  readonly label: string
-  readonly namespaces: { readonly [name: string]: NamespaceMetrics }
-  readonly process: ProcessUsage
-  readonly queues: { readonly [actor: string]: QueueMetrics }
-  readonly restarts: { readonly [fiber: string]: number }
-  readonly operations: {
-    readonly in: { readonly [operation: string]: number }
-    readonly out: { readonly [operation: string]: number }
-  }
-  readonly network: {
-    readonly datagramsIn: number
-    readonly datagramsOut: number
-    readonly bytesIn: number
-    readonly bytesOut: number
-    readonly lost: number
-    readonly repaired: number
-    readonly abandoned: number
-    readonly duplicates: number
-    readonly receiveOverflow: number
-    readonly sendFailures: number
-    readonly windowDatagrams: number
-    readonly creditDatagrams: number
-    readonly retainedBytes: number
-    readonly reassemblyBytes: number
-  }
-  readonly refused: { readonly [reason: string]: number }
-  /** Datagrams opened with each key, by key id in hexadecimal: when an old key's count stands still it can be dropped. */
-  readonly openedByKey: { readonly [keyId: string]: number }
-  readonly coherence: {
-    readonly collisions: number
-    readonly repairRounds: number
-    readonly repairedRecords: number
-    readonly joins: number
-    readonly outboxOverflows: number
-    readonly callbackFailures: number
-    readonly undecodable: number
-    readonly changesDropped: number
-    readonly members: number
-    readonly clockCorrectionMillis: number
-  }
-  /** From the stamp of a write to its fold here, milliseconds; clock skew between the hosts is in it. */
-  readonly propagation: { readonly count: number; readonly p50: number; readonly p99: number }
 }
 
 /** Answers of several members. @category models */
@@ -454,6 +403,20 @@ export const make = Effect.fnUntraced(function*(
       }))
     )
 
+  const sources = (): Reports.Sources => ({
+    self,
+    time,
+    host,
+    counters,
+    network,
+    sealing,
+    multicaster,
+    listener: ears,
+    housekeeper: keeper,
+    namespaces,
+    fibers: allFibers()
+  })
+
   const attempt = <A>(evaluate: () => A): Effect.Effect<A, McCacheError.McCacheError> =>
     Effect.suspend(() => {
       if (closed) return Effect.fail(closedError())
@@ -476,69 +439,9 @@ export const make = Effect.fnUntraced(function*(
     return Math.min(millis, TimeInput.millisMax)
   }
 
-  const localMetrics = (name?: string): MemberMetrics => {
-    const chosen = name === undefined ? [...namespaces.values()] : [...namespaces.values()].filter((one) => one.name === name)
-    const drops = network.drops()
-    const fibers = allFibers()
-    return {
-      member: self,
-      label: `${label.host}:${label.pid}`,
-      namespaces: Object.fromEntries(chosen.map((namespace) => [namespace.name, metricsOf(namespace)])),
-      process: host.usage(),
-      queues: Object.fromEntries(
-        [multicaster.actor, ears.actor, keeper.actor, ...chosen.map(({ inbox }) => inbox)].map((
-          actor
-        ) => [actor.name, actor.depth()])
-      ),
-      restarts: Object.fromEntries([...fibers].map(([fiber, { restarts }]) => [fiber, restarts()])),
-      operations: { in: { ...counters.operationsIn }, out: { ...counters.operationsOut } },
-      network: {
-        datagramsIn: counters.datagramsIn,
-        datagramsOut: counters.datagramsOut,
-        bytesIn: counters.bytesIn,
-        bytesOut: counters.bytesOut,
-        lost: counters.lost,
-        repaired: counters.repaired,
-        abandoned: counters.abandoned,
-        duplicates: counters.duplicates,
-        receiveOverflow: drops.receiveOverflow,
-        sendFailures: drops.sendFailures,
-        windowDatagrams: multicaster.windowDatagrams(),
-        creditDatagrams: ears.creditDatagrams(),
-        retainedBytes: multicaster.retainedBytes(),
-        reassemblyBytes: ears.reassemblyBytes()
-      },
-      refused: { ...counters.refused },
-      openedByKey: Object.fromEntries([...sealing.opened].map(([id, opened]) => [id.toString(16).padStart(8, "0"), opened])),
-      coherence: {
-        collisions: counters.collisions,
-        repairRounds: counters.repairRounds,
-        repairedRecords: counters.repairedRecords,
-        joins: counters.joins,
-        outboxOverflows: counters.outboxOverflows,
-        callbackFailures: counters.callbackFailures,
-        undecodable: counters.undecodable,
-        changesDropped: counters.changesDropped,
-        members: keeper.membership.members.size + 1,
-        clockCorrectionMillis: time.correctionMillis()
-      },
-      propagation: {
-        count: counters.propagation.count,
-        p50: counters.propagation.quantile(0.5),
-        p99: counters.propagation.quantile(0.99)
-      }
-    }
-  }
-
-  const localChecksum = (name?: string, key?: Key): string | undefined => {
-    if (name !== undefined) {
-      const namespace = namespaces.get(name)
-      return namespace === undefined ? undefined : checksumOf(namespace, time.now(), key)
-    }
-    if (key !== undefined) return localChecksum("default", key)
-    return [...namespaces.values()].sort((a, b) => a.name < b.name ? -1 : 1)
-      .map((namespace) => `${namespace.name}=${checksumOf(namespace, time.now())}`).join(" ")
-  }
+  const localMetrics = (name?: string): MemberMetrics => Reports.metrics(sources(), name)
+  const localChecksum = (name?: string, key?: Key): string | undefined =>
+    Reports.checksum(namespaces, time.now(), name, key)
 
   // ------------------------------------------------------------------------------------------------ waiting
 
