@@ -29,7 +29,13 @@ import * as Open from "./runtime/Open.ts"
 import * as Ping from "./runtime/Ping.ts"
 import type { Sources } from "./runtime/Settings.ts"
 import type { WriteOptions } from "./services/Cache.ts"
-import { type CacheCore, closedError, type Metadata, type NamespaceMetrics, type SetOptions } from "./services/CacheCore.ts"
+import {
+  type CacheCore,
+  closedError,
+  type Metadata,
+  type NamespaceMetrics,
+  type SetOptions
+} from "./services/CacheCore.ts"
 import type { ClusterEvent } from "./services/Housekeeper.ts"
 import type {
   CacheOptions,
@@ -44,6 +50,7 @@ import type {
 import type { Change } from "./services/Namespace.ts"
 
 export type { Key, Options }
+export type { WriteOptions } from "./services/Cache.ts"
 export type { Metadata, NamespaceMetrics, SetOptions } from "./services/CacheCore.ts"
 export type { ClusterEvent } from "./services/Housekeeper.ts"
 export type {
@@ -57,7 +64,6 @@ export type {
   WaitOptions
 } from "./services/Member.ts"
 export type { Change, ChangedSinceRead } from "./services/Namespace.ts"
-export type { WriteOptions } from "./services/Cache.ts"
 export { McCacheError }
 
 /** Runs an effect as a Promise that rejects with the `McCacheError` itself. */
@@ -256,7 +262,9 @@ export class StandaloneCache<V> {
 }
 
 const requireEvent = (event: string, known: ReadonlyArray<string>): void => {
-  if (!known.includes(event)) throw new TypeError(`There is no event ${JSON.stringify(event)}; there is ${known.join(", ")}.`)
+  if (!known.includes(event)) {
+    throw new TypeError(`There is no event ${JSON.stringify(event)}; there is ${known.join(", ")}.`)
+  }
 }
 
 /** Calls a listener for each element; one that throws harms neither the cache nor the other listeners. */

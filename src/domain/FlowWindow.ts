@@ -64,13 +64,17 @@ export const make = (options: Options = {}): FlowWindow => {
 
 const creditMin = (self: FlowWindow): number => {
   let least = Infinity
-  for (const receiver of self.receivers.values()) if (!receiver.lagging && receiver.credit < least) least = receiver.credit
+  for (const receiver of self.receivers.values()) {
+    if (!receiver.lagging && receiver.credit < least) least = receiver.credit
+  }
   return least
 }
 
 const receivedMin = (self: FlowWindow): number => {
   let least = Infinity
-  for (const receiver of self.receivers.values()) if (!receiver.lagging && receiver.received < least) least = receiver.received
+  for (const receiver of self.receivers.values()) {
+    if (!receiver.lagging && receiver.received < least) least = receiver.received
+  }
   return least
 }
 
@@ -196,7 +200,9 @@ export const lagging = (self: FlowWindow): ReadonlyArray<MemberId> =>
 /** The number that all who count have settled; `Infinity` when nobody counts. */
 export const stable = (self: FlowWindow): number => {
   let least = Infinity
-  for (const receiver of self.receivers.values()) if (!receiver.lagging && receiver.settled < least) least = receiver.settled
+  for (const receiver of self.receivers.values()) {
+    if (!receiver.lagging && receiver.settled < least) least = receiver.settled
+  }
   return least
 }
 

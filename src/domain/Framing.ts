@@ -140,7 +140,8 @@ export const readBody = (body: Uint8Array, visitor: Visitor): boolean => {
   if (kind === kindData) {
     if (body.length < bodyPrefixBytes.data) return false
     const high = (body[1] << 8) | body[2]
-    const number = (high & ~asksBit) * 0x1_0000_0000 + (((body[3] << 24) | (body[4] << 16) | (body[5] << 8) | body[6]) >>> 0)
+    const number = (high & ~asksBit) * 0x1_0000_0000 +
+      (((body[3] << 24) | (body[4] << 16) | (body[5] << 8) | body[6]) >>> 0)
     if (number === 0) return false
     visitor.data(number, (high & asksBit) !== 0)
     start = bodyPrefixBytes.data

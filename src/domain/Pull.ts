@@ -254,8 +254,9 @@ const missing = (self: Client, request: number, reading: Reading): ReadonlyArray
     pieces++
     const bytes = Math.min(reading.pieceBytes, reading.total - at)
     const last = asks.at(-1)
-    if (last !== undefined && last.from + last.bytes === at) asks[asks.length - 1] = { ...last, bytes: last.bytes + bytes }
-    else asks.push({ request, begun: true, from: at, bytes })
+    if (last !== undefined && last.from + last.bytes === at) {
+      asks[asks.length - 1] = { ...last, bytes: last.bytes + bytes }
+    } else asks.push({ request, begun: true, from: at, bytes })
   }
   return asks
 }

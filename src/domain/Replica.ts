@@ -189,7 +189,7 @@ export function* entries(self: Replica, nowMillis: number): IterableIterator<Ent
 /** A clock value for a local write or for the start of a fill: above everything seen, F, G, and G of peers in repair. */
 export const stamp = (self: Replica, nowMillis: number): number => {
   let above = self.floor > self.forget ? self.floor : self.forget
-  if (self.holds.size > 0) for (const hold of self.holds) if (hold.forget > above) above = hold.forget
+  if (self.holds.size > 0) { for (const hold of self.holds) if (hold.forget > above) above = hold.forget }
   return HybridClock.next(self.clock, nowMillis, above)
 }
 
@@ -315,7 +315,11 @@ const forgetLine = (self: Replica, key: Key): number => {
 }
 
 /** Rule 3: equal clocks of different writers. Both give way to what every member computes for itself. */
-const collide = (self: Replica, held: Record, event: Exclude<Event, { readonly _tag: "Clear" }>): Outcome | undefined => {
+const collide = (
+  self: Replica,
+  held: Record,
+  event: Exclude<Event, { readonly _tag: "Clear" }>
+): Outcome | undefined => {
   // A collision that is known already, or comes as a repaired tombstone, is ordered by its writer.
   if (held.writer === Stamp.collisionWriter || event.writer === Stamp.collisionWriter) return undefined
   bury(self, held, event.key, held.keyHash, event.clock, Stamp.collisionWriter, "collision", 0)
@@ -340,7 +344,17 @@ const put = (
     return "stored"
   }
   if (held !== undefined) release(self, held)
-  const entry = new Entry(key, keyHash, clock, writer, expiresAt, event.crc, value, origin === "fill", self.judgedMillis)
+  const entry = new Entry(
+    key,
+    keyHash,
+    clock,
+    writer,
+    expiresAt,
+    event.crc,
+    value,
+    origin === "fill",
+    self.judgedMillis
+  )
   // Larger than the whole cache (another member has a larger one): it comes and goes, and nothing goes for it.
   if (entry.bytes > self.options.cacheSizeBytes) {
     self.records.delete(key)
@@ -376,7 +390,9 @@ const applyInvalidating = (
   const given = event.origin === "remote" || event.origin === "repair"
   if (!given && event._tag === "Put") {
     if (event.value === undefined) return "unheld"
-    if (held !== undefined && (event.clock < held.clock || (event.clock === held.clock && event.writer <= held.writer))) {
+    if (
+      held !== undefined && (event.clock < held.clock || (event.clock === held.clock && event.writer <= held.writer))
+    ) {
       return "superseded"
     }
     return put(self, event, event.value, held)

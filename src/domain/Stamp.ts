@@ -27,14 +27,21 @@ export const collisionWriter: MemberId = "f".repeat(32)
 export const zero: Stamp = { clock: 0, writer: "0".repeat(32) }
 
 /** The clock value of a physical time, with counter 0. */
-export const fromMillis = (unixMillis: number): number => Math.max(0, Math.floor(unixMillis - epochMillis)) * ticksPerMilli
+export const fromMillis = (unixMillis: number): number =>
+  Math.max(0, Math.floor(unixMillis - epochMillis)) * ticksPerMilli
 
 /** The physical time of a clock value, in Unix milliseconds. */
 export const toMillis = (clock: number): number => Math.floor(clock / ticksPerMilli) + epochMillis
 
 /** Negative, zero or positive as `self` is older than, the same as or newer than `that`. */
 export const compare = (self: Stamp, that: Stamp): number =>
-  self.clock !== that.clock ? self.clock - that.clock : self.writer < that.writer ? -1 : self.writer > that.writer ? 1 : 0
+  self.clock !== that.clock
+    ? self.clock - that.clock
+    : self.writer < that.writer
+    ? -1
+    : self.writer > that.writer
+    ? 1
+    : 0
 
 /** Whether `self` is at or below the clock value `line`: floors and forget lines cover whole clock values. */
 export const isAtOrBelow = (self: Stamp, line: number): boolean => self.clock <= line

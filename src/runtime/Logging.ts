@@ -17,7 +17,10 @@ export const layer = (configuration: Configuration): Layer.Layer<never, McCacheE
     Effect.try({
       try: () => openSync(filename, "a"),
       catch: (cause) =>
-        McCacheError.make("InvalidConfig", `MCCACHE_LOG_FILENAME is ${JSON.stringify(filename)}, which cannot be written: ${cause}`)
+        McCacheError.make(
+          "InvalidConfig",
+          `MCCACHE_LOG_FILENAME is ${JSON.stringify(filename)}, which cannot be written: ${cause}`
+        )
     }),
     (file) => Effect.sync(() => closeSync(file))
   ).pipe(Effect.map((file) =>

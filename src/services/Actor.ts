@@ -40,7 +40,12 @@ export interface Actor<M> {
   readonly wake: () => void
   /** Interrupts the fiber; the supervisor starts it anew. A test hook. */
   readonly kill: Effect.Effect<void>
-  readonly depth: () => { readonly now: number; readonly max: number; readonly average: number; readonly dropped: number }
+  readonly depth: () => {
+    readonly now: number
+    readonly max: number
+    readonly average: number
+    readonly dropped: number
+  }
   readonly restarts: () => number
 }
 

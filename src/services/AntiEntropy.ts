@@ -177,7 +177,10 @@ export const make = (host: Host): AntiEntropy => {
     take.active++
     ask(state, take, (request) => ({ _tag: "LISTING", request, namespace: state.namespace.name, bucket }), (bytes) => {
       const reply = OperationCodec.replies.listing.decode(bytes)
-      if (reply === undefined || reply.bucket !== bucket || reply.items.some((item) => item.writer >= reply.writers.length)) {
+      if (
+        reply === undefined || reply.bucket !== bucket ||
+        reply.items.some((item) => item.writer >= reply.writers.length)
+      ) {
         return end(state, take, "failed")
       }
       if (reply.status !== "ok") return end(state, take, reply.status === "later" ? "failed" : "done")
@@ -358,7 +361,7 @@ export const make = (host: Host): AntiEntropy => {
     if (state.namespace.options.mode === 2) return
     const found = donors(state)
     if (found === "unknown" || found.length === 0) return
-    if (state.namespace.options.mode === 0) for (const donor of found) state.wanted.set(donor.id, now)
+    if (state.namespace.options.mode === 0) { for (const donor of found) state.wanted.set(donor.id, now) }
     else state.wanted.set(found[Math.floor(host.random() * found.length)].id, now)
   }
 
@@ -439,7 +442,7 @@ export const make = (host: Host): AntiEntropy => {
       for (const state of states.values()) {
         if (state.take !== undefined) continue
         due = Math.min(due, state.checkDue)
-        if (state.namespace.caughtUp) for (const at of state.wanted.values()) due = Math.min(due, at)
+        if (state.namespace.caughtUp) { for (const at of state.wanted.values()) due = Math.min(due, at) }
       }
       return due
     }

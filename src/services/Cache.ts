@@ -103,7 +103,10 @@ export const local = <A>(evaluate: () => A): Effect.Effect<A, McCacheError> =>
 type Computed<V, E> = Exit.Exit<V, E> | "again"
 
 /** The Effect API over a namespace. */
-export const make = <V>(core: CacheCore<V>, member: Pick<Member, "acknowledged" | "checkAcknowledgement">): Cache<V> => {
+export const make = <V>(
+  core: CacheCore<V>,
+  member: Pick<Member, "acknowledged" | "checkAcknowledgement">
+): Cache<V> => {
   const computing = new Map<Key, Deferred.Deferred<Computed<V, unknown>>>()
 
   const optional = (hit: { readonly value: V } | undefined): Option.Option<V> =>

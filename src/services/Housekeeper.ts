@@ -26,7 +26,10 @@ import * as Responder from "./Responder.ts"
 
 /** What happens in the cluster, for `events` and the log. @category models */
 export type ClusterEvent =
-  | { readonly type: "joined" | "left" | "removed" | "suspected" | "recovered" | "ready" | "lagging"; readonly member: MemberId }
+  | {
+    readonly type: "joined" | "left" | "removed" | "suspected" | "recovered" | "ready" | "lagging"
+    readonly member: MemberId
+  }
   | { readonly type: "incoherent"; readonly namespace: string; readonly member: MemberId; readonly records: number }
   | { readonly type: "lost"; readonly member: MemberId }
   | { readonly type: "conflict"; readonly namespace: string; readonly member: MemberId; readonly detail: string }
@@ -293,9 +296,9 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
         namespace.refusedMembers.delete(member.id)
         if (summary.sizing !== namespace.sizing && before?.sizing !== summary.sizing) {
           logs.push(Effect.logWarning(
-            `McCache: namespace ${JSON.stringify(summary.name)} has ${namespace.sizing} here, ${summary.sizing} at member ${
-              member.id.slice(0, 8)
-            }`
+            `McCache: namespace ${
+              JSON.stringify(summary.name)
+            } has ${namespace.sizing} here, ${summary.sizing} at member ${member.id.slice(0, 8)}`
           ))
         }
         antiEntropy.onSummary(member, summary)
@@ -392,7 +395,11 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
         return
       case "ERROR":
         host.publish({ type: "refused", member: member.id, detail: operation.detail })
-        logs.push(Effect.logWarning(`McCache: member ${member.id.slice(0, 8)} refuses this member's messages: ${operation.detail}`))
+        logs.push(
+          Effect.logWarning(
+            `McCache: member ${member.id.slice(0, 8)} refuses this member's messages: ${operation.detail}`
+          )
+        )
         return
       case "REPLY":
         requests.onReply(member, operation)

@@ -106,11 +106,15 @@ export interface Member {
   readonly configuration: Configuration
   /** Opens a namespace, or returns the open one. Throws `OptionsConflict`, `InvalidConfig`, `Closed`. */
   readonly cache: <V = unknown>(name?: string, options?: CacheOptions<V>) => CacheCore<V>
-  readonly clear: (options?: { readonly name?: string | undefined; readonly node?: string | undefined }) => Effect.Effect<void, McCacheError.McCacheError>
+  readonly clear: (
+    options?: { readonly name?: string | undefined; readonly node?: string | undefined }
+  ) => Effect.Effect<void, McCacheError.McCacheError>
   readonly members: () => ReadonlyArray<MemberInfo>
   readonly localMetrics: (name?: string) => MemberMetrics
   readonly localChecksum: (name?: string, key?: Key) => string | undefined
-  readonly clusterMetrics: (options?: GatherOptions) => Effect.Effect<Gathered<MemberMetrics>, McCacheError.McCacheError>
+  readonly clusterMetrics: (
+    options?: GatherOptions
+  ) => Effect.Effect<Gathered<MemberMetrics>, McCacheError.McCacheError>
   readonly clusterChecksum: (
     options?: GatherOptions & { readonly key?: Key | undefined }
   ) => Effect.Effect<Gathered<string | undefined>, McCacheError.McCacheError>
@@ -296,9 +300,9 @@ export const make = Effect.fnUntraced(function*(
       if (summary === undefined || summary.fingerprint === fingerprint) continue
       throw McCacheError.make(
         "OptionsConflict",
-        `Cache ${JSON.stringify(name)} asks for ${fingerprint}, but member ${member.host}:${member.pid} has it open with ${
-          summary.fingerprint
-        }: use the same mode, collision and eviction at every member.`
+        `Cache ${
+          JSON.stringify(name)
+        } asks for ${fingerprint}, but member ${member.host}:${member.pid} has it open with ${summary.fingerprint}: use the same mode, collision and eviction at every member.`
       )
     }
     const codec = options.value === undefined ? ValueCodec.structured<V>() : ValueCodec.ofSchema(options.value)
@@ -384,24 +388,25 @@ export const make = Effect.fnUntraced(function*(
     local: () => A,
     build: (request: number) => Request
   ): Effect.Effect<Gathered<A>, McCacheError.McCacheError> =>
-    attempt(() => ({ chosen: select(options.node), timeout: millisOf(options.timeout, protocol.gatherTimeoutMillis) })).pipe(
-      Effect.flatMap(({ chosen, timeout }) =>
-        Effect.forEach(chosen, (member) =>
-          (member.state === "self"
-            ? Effect.sync(() => ({ answer: local() }))
-            : ask(member, build).pipe(
-              Effect.map((json) => json === undefined ? undefined : { answer: (JSON.parse(json) ?? undefined) as A }),
-              Effect.timeoutOrElse({ duration: timeout, orElse: () => Effect.succeed(undefined) }),
-              Effect.catchCause(() => Effect.succeed(undefined))
-            )).pipe(Effect.map((answered) => ({ member, answered }))), { concurrency: "unbounded" })
-      ),
-      Effect.map((all) => ({
-        answers: all.flatMap(({ answered, member }) =>
-          answered === undefined ? [] : [{ member: member.id, label: member.label, answer: answered.answer }]
+    attempt(() => ({ chosen: select(options.node), timeout: millisOf(options.timeout, protocol.gatherTimeoutMillis) }))
+      .pipe(
+        Effect.flatMap(({ chosen, timeout }) =>
+          Effect.forEach(chosen, (member) =>
+            (member.state === "self"
+              ? Effect.sync(() => ({ answer: local() }))
+              : ask(member, build).pipe(
+                Effect.map((json) => json === undefined ? undefined : { answer: (JSON.parse(json) ?? undefined) as A }),
+                Effect.timeoutOrElse({ duration: timeout, orElse: () => Effect.succeed(undefined) }),
+                Effect.catchCause(() => Effect.succeed(undefined))
+              )).pipe(Effect.map((answered) => ({ member, answered }))), { concurrency: "unbounded" })
         ),
-        missing: all.flatMap(({ answered, member }) => answered === undefined ? [member.label] : [])
-      }))
-    )
+        Effect.map((all) => ({
+          answers: all.flatMap(({ answered, member }) =>
+            answered === undefined ? [] : [{ member: member.id, label: member.label, answer: answered.answer }]
+          ),
+          missing: all.flatMap(({ answered, member }) => answered === undefined ? [member.label] : [])
+        }))
+      )
 
   const sources = (): Reports.Sources => ({
     self,
@@ -538,7 +543,9 @@ export const make = Effect.fnUntraced(function*(
       yield* Effect.yieldNow
       yield* Effect.sleep(1)
     }).pipe(
-      Effect.catchCause((cause) => Cause.hasInterruptsOnly(cause) ? Effect.void : Effect.logError("McCache: close", cause)),
+      Effect.catchCause((cause) =>
+        Cause.hasInterruptsOnly(cause) ? Effect.void : Effect.logError("McCache: close", cause)
+      ),
       Effect.ensuring(Scope.close(scope, Exit.void)),
       Effect.ensuring(PubSub.shutdown(events))
     )
@@ -573,10 +580,15 @@ export const make = Effect.fnUntraced(function*(
                 }
               })
               : ask(member, (request) => ({ _tag: "RESET", request, namespace: options.name })).pipe(
-                Effect.timeoutOrElse({ duration: protocol.gatherTimeoutMillis, orElse: () => Effect.succeed(undefined) }),
+                Effect.timeoutOrElse({
+                  duration: protocol.gatherTimeoutMillis,
+                  orElse: () => Effect.succeed(undefined)
+                }),
                 Effect.flatMap((json) =>
                   json === undefined
-                    ? Effect.fail(McCacheError.make("AckTimeout", `Member ${member.label} did not answer the clear: try again.`))
+                    ? Effect.fail(
+                      McCacheError.make("AckTimeout", `Member ${member.label} did not answer the clear: try again.`)
+                    )
                     : Effect.void
                 )
               ), { concurrency: "unbounded", discard: true })
@@ -611,7 +623,9 @@ export const make = Effect.fnUntraced(function*(
             Effect.timeoutOrElse({
               duration: timeout,
               orElse: () =>
-                Effect.fail(McCacheError.make("AckTimeout", `This member is not ready after ${timeout} ms: wait for ready first.`))
+                Effect.fail(
+                  McCacheError.make("AckTimeout", `This member is not ready after ${timeout} ms: wait for ready first.`)
+                )
             }),
             Effect.andThen(barrier("all", timeout))
           )

@@ -322,7 +322,10 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<M
 
   const handle = (messages: ReadonlyArray<Message>): Effect.Effect<void> | undefined => {
     const now = time.ticks()
-    const controls = new Map<MemberId | undefined, { readonly to: Destination | undefined; readonly list: Array<Control> }>()
+    const controls = new Map<
+      MemberId | undefined,
+      { readonly to: Destination | undefined; readonly list: Array<Control> }
+    >()
     const nacks: Array<{ readonly from: Destination; readonly nack: Nack }> = []
     for (const message of messages) {
       switch (message._tag) {
@@ -368,7 +371,8 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<M
 
   /** Tells the highest number after the last data, and asks when the window is closed. */
   const announce = (now: number): void => {
-    const closed = FlowWindow.counted(flow) > 0 && FlowWindow.available(flow, SendStream.highest(stream)) <= 0 && pending()
+    const closed = FlowWindow.counted(flow) > 0 && FlowWindow.available(flow, SendStream.highest(stream)) <= 0 &&
+      pending()
     if (!closed) FlowWindow.rest(flow)
     else if (FlowWindow.probe(flow, now)) {
       sendControls(undefined, [pulse()])
@@ -437,7 +441,8 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<M
     },
     windowDatagrams: () => FlowWindow.windowOf(flow),
     retainedBytes: () => SendStream.retainedBytes(stream),
-    drained: () => !pending() && (FlowWindow.counted(flow) === 0 || FlowWindow.stable(flow) >= SendStream.highest(stream)),
+    drained: () =>
+      !pending() && (FlowWindow.counted(flow) === 0 || FlowWindow.stable(flow) >= SendStream.highest(stream)),
     outboxKeys
   }
 })

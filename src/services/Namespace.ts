@@ -282,7 +282,7 @@ export class Namespace {
 
   #touch(key: Key): void {
     const fillings = this.#filling.get(key)
-    if (fillings !== undefined) for (const filling of fillings) filling.touched = true
+    if (fillings !== undefined) { for (const filling of fillings) filling.touched = true }
   }
 
   // ---------------------------------------------------------------------------------------------- the inbox
@@ -341,15 +341,19 @@ export class Namespace {
     const callback = this.onChange
     if (callback === undefined) return undefined
     const counters = this.#host.counters
-    return Effect.forEach(changes, (change) =>
-      Effect.try({ try: () => callback(change), catch: (cause) => cause }).pipe(
-        Effect.catch((cause) =>
-          Effect.suspend(() => {
-            counters.callbackFailures++
-            return Effect.logError(`onChange of namespace ${JSON.stringify(this.name)} threw`, cause)
-          })
-        )
-      ), { discard: true })
+    return Effect.forEach(
+      changes,
+      (change) =>
+        Effect.try({ try: () => callback(change), catch: (cause) => cause }).pipe(
+          Effect.catch((cause) =>
+            Effect.suspend(() => {
+              counters.callbackFailures++
+              return Effect.logError(`onChange of namespace ${JSON.stringify(this.name)} threw`, cause)
+            })
+          )
+        ),
+      { discard: true }
+    )
   }
 
   // ---------------------------------------------------------------------------------------------- what happened
@@ -377,7 +381,13 @@ export class Namespace {
     else tally.updates++
     this.#changed(entry.updatedAt)
     if (previous !== undefined && (origin === "remote" || origin === "repair")) {
-      this.#changedSinceRead(previous, origin === "repair" ? "incoherent" : "update", entry.clock, entry.writer, entry.crc)
+      this.#changedSinceRead(
+        previous,
+        origin === "repair" ? "incoherent" : "update",
+        entry.clock,
+        entry.writer,
+        entry.crc
+      )
     }
     this.#publish("set", entry.key, entry.clock, entry.writer, origin)
   }

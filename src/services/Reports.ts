@@ -118,7 +118,9 @@ export const metrics = (from: Sources, name?: string): MemberMetrics => {
       reassemblyBytes: listener.reassemblyBytes()
     },
     refused: { ...counters.refused },
-    openedByKey: Object.fromEntries([...sealing.opened].map(([id, opened]) => [id.toString(16).padStart(8, "0"), opened])),
+    openedByKey: Object.fromEntries(
+      [...sealing.opened].map(([id, opened]) => [id.toString(16).padStart(8, "0"), opened])
+    ),
     coherence: {
       collisions: counters.collisions,
       repairRounds: counters.repairRounds,

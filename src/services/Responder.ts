@@ -56,7 +56,9 @@ export const make = (host: Host): Responder => {
     const namespace = host.namespaces.get(name)
     if (namespace === undefined) return { status: "closed", namespace }
     if (namespace.refusedMembers.has(from.id)) return { status: "options", namespace: undefined }
-    if (fingerprint !== undefined && fingerprint !== namespace.fingerprint) return { status: "options", namespace: undefined }
+    if (fingerprint !== undefined && fingerprint !== namespace.fingerprint) {
+      return { status: "options", namespace: undefined }
+    }
     return namespace.caughtUp ? { status: "ok", namespace } : { status: "later", namespace: undefined }
   }
 
@@ -125,6 +127,11 @@ export const make = (host: Host): Responder => {
       sendSlice(from, request.request, 0, firstPieces)
     },
     onPull: (from, pull) =>
-      sendSlice(from, pull.request, pull.offset, Math.max(1, Math.min(firstPieces, Math.ceil(pull.bytes / host.pieceBytes))))
+      sendSlice(
+        from,
+        pull.request,
+        pull.offset,
+        Math.max(1, Math.min(firstPieces, Math.ceil(pull.bytes / host.pieceBytes)))
+      )
   }
 }

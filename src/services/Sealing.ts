@@ -61,7 +61,8 @@ interface Epochs {
 
 /** The id that tells cluster and key apart without telling either. */
 const keyIdOf = (cluster: string, key: Uint8Array | undefined): number =>
-  createHash("sha256").update("mccache1 key id\0").update(cluster).update("\0").update(key ?? new Uint8Array(0)).digest()
+  createHash("sha256").update("mccache1 key id\0").update(cluster).update("\0").update(key ?? new Uint8Array(0))
+    .digest()
     .readUInt32BE(0)
 
 export const make = (options: {
@@ -76,7 +77,9 @@ export const make = (options: {
   const overheadBytes = Datagram.headerBytes + (sealed ? tagBytes : crcBytes)
   const selfBytes = MemberIds.toBytes(options.self)
   const cluster = new TextEncoder().encode(options.cluster)
-  const keyIds = sealed ? options.keys.map((key) => keyIdOf(options.cluster, key)) : [keyIdOf(options.cluster, undefined)]
+  const keyIds = sealed
+    ? options.keys.map((key) => keyIdOf(options.cluster, key))
+    : [keyIdOf(options.cluster, undefined)]
   const secrets = new Map(options.keys.map((key, index) => [keyIds[index], key]))
   const clusterCrc = crc32(cluster)
   const opened = new Map<number, number>(keyIds.map((id) => [id, 0]))

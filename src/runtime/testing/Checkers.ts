@@ -121,7 +121,9 @@ export const look = (observer: Observer): void => {
 type Entry = Stamp.Stamp & { readonly key: Key; readonly crc: number }
 
 const resurrection = (node: Node, seen: Seen, floor: number, entry: Entry): void => {
-  if (entry.clock <= floor) throw new Violation(2, `${node.name} reads ${show(entry.key, entry)}, which a clear removed`)
+  if (entry.clock <= floor) {
+    throw new Violation(2, `${node.name} reads ${show(entry.key, entry)}, which a clear removed`)
+  }
   const gone = seen.gone.get(entry.key)
   if (gone !== undefined && Stamp.compare(entry, gone) <= 0) {
     throw new Violation(2, `${node.name} reads ${show(entry.key, entry)}, which was gone at ${Stamp.format(gone)}`)
@@ -225,7 +227,9 @@ export const quiet = (observer: Observer, since: number, seconds: number): void 
   const members = observer.cluster.nodes().length
   const sent = observer.datagrams - since
   const most = Math.ceil(members * (seconds + 1) * 1.5)
-  if (sent > most) throw new Violation(7, `${sent} datagrams in ${seconds} s of ${members} idle members, more than ${most}`)
+  if (sent > most) {
+    throw new Violation(7, `${sent} datagrams in ${seconds} s of ${members} idle members, more than ${most}`)
+  }
 }
 
 /** Invariant 9, when a flush of `writer` just succeeded: every live member has folded what was written before it. */

@@ -8,13 +8,13 @@
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Random from "effect/Random"
 import * as Scope from "effect/Scope"
 import * as TestClock from "effect/testing/TestClock"
-import type * as Duration from "effect/Duration"
 import type { Options } from "../../domain/Configuration.ts"
 import * as McCacheErrors from "../../domain/McCacheError.ts"
 import type { McCacheError } from "../../domain/McCacheError.ts"
@@ -101,7 +101,9 @@ export const make = Effect.fnUntraced(function*(settings: {
   const get = (name: string) => {
     const found = alive.get(name)
     if (found === undefined) {
-      throw new Error(`There is no member ${JSON.stringify(name)} in the simulation; there are ${[...alive.keys()].join(", ")}.`)
+      throw new Error(
+        `There is no member ${JSON.stringify(name)} in the simulation; there are ${[...alive.keys()].join(", ")}.`
+      )
     }
     return found
   }
@@ -111,7 +113,10 @@ export const make = Effect.fnUntraced(function*(settings: {
     options: Options & { readonly skewMillis?: number | undefined } = {}
   ): Effect.fn.Return<Node, McCacheError> {
     if (alive.has(name)) {
-      return yield* McCacheErrors.make("InvalidConfig", `A member named ${JSON.stringify(name)} is alive: kill it first.`)
+      return yield* McCacheErrors.make(
+        "InvalidConfig",
+        `A member named ${JSON.stringify(name)} is alive: kill it first.`
+      )
     }
     const { skewMillis, ...own } = options
     const { configuration } = yield* Settings.load({ ...defaults, ...settings.options, ...own }, { env: {} })
@@ -177,7 +182,9 @@ export const make = Effect.fnUntraced(function*(settings: {
         const found = get(name).node.member.fibers().get(fiber)
         if (found === undefined) {
           throw new Error(
-            `Member ${name} has no fiber ${JSON.stringify(fiber)}; it has ${[...get(name).node.member.fibers().keys()].join(", ")}.`
+            `Member ${name} has no fiber ${JSON.stringify(fiber)}; it has ${
+              [...get(name).node.member.fibers().keys()].join(", ")
+            }.`
           )
         }
         return found.kill
