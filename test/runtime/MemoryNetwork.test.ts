@@ -175,7 +175,7 @@ describe("faults", () => {
     Effect.gen(function*() {
       const hub = yield* MemoryNetwork.make({ seed: 6, faults: { corruption: 0.5 } })
       const sender = hub.network("a")
-      yield* sender.receive
+      yield* Effect.asVoid(sender.receive)
       const [b, c] = yield* Effect.forEach(["b", "c"], (address) => hub.network(address).receive)
       const sent = new Uint8Array(64).fill(7)
       yield* sender.multicast(Array.from({ length: 400 }, () => sent))
@@ -317,7 +317,7 @@ describe("a receive buffer", () => {
     Effect.gen(function*() {
       const hub = yield* MemoryNetwork.make({ receiveBufferBytes: 23_040 })
       const sender = hub.network("a")
-      yield* sender.receive
+      yield* Effect.asVoid(sender.receive)
       const pull = yield* hub.network("b").receive
       for (let round = 1; round <= 3; round++) {
         yield* sender.multicast(datagrams(100, 1_472))
@@ -332,7 +332,7 @@ describe("a receive buffer", () => {
       const hub = yield* MemoryNetwork.make()
       const sender = hub.network("a")
       const small = hub.network("b", { receiveBufferBytes: 2_304 })
-      yield* sender.receive
+      yield* Effect.asVoid(sender.receive)
       const pull = yield* small.receive
       yield* sender.multicast(datagrams(3, 1_472))
       yield* settle

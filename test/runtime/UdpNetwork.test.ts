@@ -95,7 +95,7 @@ describe("opening", () => {
       const own = options()
       yield* foreign(own.port, process.platform === "linux" ? group : "0.0.0.0", true)
       const [one, other] = [UdpNetwork.make(own), UdpNetwork.make(own)]
-      yield* one.receive
+      yield* Effect.asVoid(one.receive)
       const pull = yield* other.receive
       yield* one.multicast([Uint8Array.of(1)])
       assert.strictEqual((yield* Effect.timeout(pull, "5 seconds")).length, 1)
@@ -132,7 +132,7 @@ describe("opening", () => {
     Effect.gen(function*() {
       const name = Interfaces.list("IPv4").find((one) => one.loopback)?.name ?? "no loopback"
       const [one, other] = pair({ interface: name })
-      yield* one.receive
+      yield* Effect.asVoid(one.receive)
       const pull = yield* other.receive
       yield* one.multicast([Uint8Array.of(1)])
       const [received] = yield* Effect.timeout(pull, "5 seconds")
@@ -143,8 +143,8 @@ describe("opening", () => {
     Effect.gen(function*() {
       const member = UdpNetwork.make(options({ receiveBufferBytes: 2 ** 40 }))
       const small = UdpNetwork.make(options({ receiveBufferBytes: 65_536 }))
-      yield* member.receive
-      yield* small.receive
+      yield* Effect.asVoid(member.receive)
+      yield* Effect.asVoid(small.receive)
       assert.isAtLeast(member.receiveBufferBytes(), small.receiveBufferBytes())
       assert.isAtMost(small.receiveBufferBytes(), 131_072)
     }))
@@ -154,7 +154,7 @@ describe("reading", () => {
   it.live("counts what the kernel dropped because nobody read", () =>
     Effect.gen(function*() {
       const [sender, slow] = pair({ receiveBufferBytes: 65_536 })
-      yield* sender.receive
+      yield* Effect.asVoid(sender.receive)
       const pull = yield* slow.receive
       // Sent without a pause in which this process could read.
       yield* Effect.all(
@@ -175,7 +175,7 @@ describe("reading", () => {
         const [sender, member] = pair()
         const pull = yield* member.receive
         const [, groupSocket] = sockets
-        yield* sender.receive
+        yield* Effect.asVoid(sender.receive)
         const from = { family: "IPv4" as const, port: 4_000, size: 1 }
         groupSocket.emit("message", Buffer.of(1), { ...from, address: "192.0.2.9" })
         groupSocket.emit("message", Buffer.of(2), { ...from, address: "127.0.0.9" })
@@ -194,8 +194,8 @@ describe("reading", () => {
         UdpNetwork.make({ ...own, group: "239.255.77.5" })
       ]
       const pull = yield* member.receive
-      yield* sender.receive
-      yield* other.receive
+      yield* Effect.asVoid(sender.receive)
+      yield* Effect.asVoid(other.receive)
       yield* other.multicast([Uint8Array.of(1)])
       yield* other.unicast(`127.0.0.1:${own.port}`, [Uint8Array.of(2)])
       yield* sender.multicast([Uint8Array.of(3)])
@@ -262,7 +262,7 @@ describe("sending", () => {
   it.live("what the system finds too large is counted and harms nothing", () =>
     Effect.gen(function*() {
       const [sender, receiver] = pair({ datagramBytesMax: 70_000 })
-      yield* sender.receive
+      yield* Effect.asVoid(sender.receive)
       const pull = yield* receiver.receive
       for (let i = 0; i < 20; i++) yield* sender.multicast([new Uint8Array(66_000)])
       yield* sender.multicast([Uint8Array.of(1)])
@@ -274,7 +274,7 @@ describe("sending", () => {
     Effect.gen(function*() {
       let draws = 0
       const [sender, receiver] = pair({ dropShare: 0.25, random: () => (draws++ % 4) / 4 })
-      yield* sender.receive
+      yield* Effect.asVoid(sender.receive)
       const pull = yield* receiver.receive
       yield* sender.multicast(Array.from({ length: 40 }, (_, i) => Uint8Array.of(i)))
       const received = yield* pullUntil(pull, (all) => all.some(({ payload }) => payload[0] === 39))
@@ -288,7 +288,7 @@ describe("sending", () => {
   it.live("lets others run between batches of 32", () =>
     Effect.gen(function*() {
       const [sender] = pair()
-      yield* sender.receive
+      yield* Effect.asVoid(sender.receive)
       let turns = 0
       const counting = yield* Effect.forkChild(
         Effect.forever(Effect.andThen(Effect.sync(() => turns++), Effect.yieldNow))
