@@ -71,8 +71,7 @@ const perform = async (command: Command): Promise<unknown> => {
       })
     case "close":
       clearInterval(traffic)
-      await mccache.close()
-      return process.disconnect()
+      return mccache.close()
   }
 }
 
