@@ -88,7 +88,8 @@ export type Removal = "delete" | "expire" | "evict" | "collision" | "clear" | "r
 export interface Observer {
   readonly put: (entry: Entry, previous: Entry | undefined, origin: Origin) => void
   readonly removed: (entry: Entry, reason: Removal, clock: number, origin: Origin) => void
-  readonly collided: (key: Key, clock: number, origin: Origin) => void
+  /** Two members wrote the key under one clock value: `writer` is whose record stays, `collisionWriter` for nobody's. */
+  readonly collided: (key: Key, clock: number, origin: Origin, writer: MemberId) => void
 }
 
 /** While a repair runs, local stamps exceed the peer's forget line, and keys of equal buckets obey it. */
@@ -278,7 +279,7 @@ export const apply = (self: Replica, event: Event, nowMillis: number): Outcome =
   if (clock <= self.floor) return "forgotten"
   const held = self.records.get(event.key)
   // Rule 2 would let the greater writer win; rule 3 says that nobody can tell.
-  if (held !== undefined && held.clock === clock && held.writer !== event.writer && self.options.collision === "tie") {
+  if (held !== undefined && held.clock === clock && held.writer !== event.writer) {
     const outcome = collide(self, held, event)
     if (outcome !== undefined) return outcome
   }
@@ -314,7 +315,10 @@ const forgetLine = (self: Replica, key: Key): number => {
   return line
 }
 
-/** Rule 3: equal clocks of different writers. Both give way to what every member computes for itself. */
+/**
+ * Rule 3: equal clocks of different writers. With `tie` both give way to what every member computes for itself; with
+ * `latest` it is only told, and rule 2 decides.
+ */
 const collide = (
   self: Replica,
   held: Record,
@@ -322,9 +326,13 @@ const collide = (
 ): Outcome | undefined => {
   // A collision that is known already, or comes as a repaired tombstone, is ordered by its writer.
   if (held.writer === Stamp.collisionWriter || event.writer === Stamp.collisionWriter) return undefined
+  if (self.options.collision === "latest") {
+    self.observer.collided(event.key, event.clock, event.origin, held.writer > event.writer ? held.writer : event.writer)
+    return undefined
+  }
   bury(self, held, event.key, held.keyHash, event.clock, Stamp.collisionWriter, "collision", 0)
   if (held.kind === "entry") self.observer.removed(held, "collision", event.clock, event.origin)
-  self.observer.collided(event.key, event.clock, event.origin)
+  self.observer.collided(event.key, event.clock, event.origin, Stamp.collisionWriter)
   return "collided"
 }
 
@@ -344,6 +352,8 @@ const put = (
     return "stored"
   }
   if (held !== undefined) release(self, held)
+  // What was gone comes anew, at the end of the iteration order, as in a `Map`.
+  if (held?.kind === "tombstone") self.records.delete(key)
   const entry = new Entry(
     key,
     keyHash,

@@ -11,6 +11,7 @@ import type { Options } from "../domain/Configuration.ts"
 import type { McCacheError } from "../domain/McCacheError.ts"
 import type { McCacheService } from "../services/McCacheService.ts"
 import * as McCacheServices from "../services/McCacheService.ts"
+import type { Network } from "../services/Network.ts"
 import * as Open from "./Open.ts"
 import * as Ping from "./Ping.ts"
 import type { Sources } from "./Settings.ts"
@@ -48,6 +49,19 @@ export class McCache extends Context.Service<McCache, McCacheService>()("mccache
     Layer.effect(
       McCache,
       Effect.map(Open.member(options, sources), (member) => McCacheServices.make(member, Ping))
+    )
+
+  /**
+   * As `layer`, on the `Network` that the program provides in place of UDP: `MemoryNetwork` of `mccache/testing`, or one of
+   * its own. The program answers for who can listen there.
+   */
+  static readonly layerNetwork = (
+    options: Options = {},
+    sources: Sources = {}
+  ): Layer.Layer<McCache, McCacheError, Network> =>
+    Layer.effect(
+      McCache,
+      Effect.map(Open.memberOnNetwork(options, sources), (member) => McCacheServices.make(member, Ping))
     )
 
   /** As `layer`, reading the same names from Effect's own `ConfigProvider` in place of the environment. */

@@ -9,7 +9,7 @@ import type { Configuration, Options } from "../domain/Configuration.ts"
 import type { McCacheError } from "../domain/McCacheError.ts"
 import * as McCacheErrors from "../domain/McCacheError.ts"
 import * as Member from "../services/Member.ts"
-import type { Network } from "../services/Network.ts"
+import { Network } from "../services/Network.ts"
 import * as HostProcessNode from "./HostProcessNode.ts"
 import * as Interfaces from "./Interfaces.ts"
 import * as Logging from "./Logging.ts"
@@ -68,18 +68,29 @@ export const network = Effect.fnUntraced(function*(
   }
 })
 
-/** Opens a member for the scope. */
-export const member = Effect.fnUntraced(function*(
-  options: Options & ProcessOptions,
+/** Opens a member on the real network for the scope. */
+export const member = (
+  { unref, ...options }: Options & ProcessOptions,
   sources: Settings.Sources
+): Effect.Effect<Member.Member, McCacheError, Scope.Scope> =>
+  opened(options, sources, (configuration) => Effect.map(network(configuration, { unref }), ({ layer }) => layer))
+
+/** Opens a member for the scope, on the network that the program provides. */
+export const memberOnNetwork = (
+  options: Options,
+  sources: Settings.Sources
+): Effect.Effect<Member.Member, McCacheError, Network | Scope.Scope> =>
+  Effect.flatMap(Network, (given) => opened(options, sources, () => Effect.succeed(Layer.succeed(Network, given))))
+
+const opened = Effect.fnUntraced(function*(
+  options: Options,
+  sources: Settings.Sources,
+  networkOf: (configuration: Configuration) => Effect.Effect<Layer.Layer<Network>, McCacheError>
 ): Effect.fn.Return<Member.Member, McCacheError, Scope.Scope> {
-  const { unref, ...settings } = options
-  const { configuration, warnings } = yield* Settings.load(settings, sources)
-  const logging = Logging.layer(configuration)
+  const { configuration, warnings } = yield* Settings.load(options, sources)
   return yield* Effect.gen(function*() {
     for (const warning of warnings) yield* Effect.logWarning(`McCache: ${warning}`)
-    const { layer } = yield* network(configuration, { unref })
-    const context = yield* Layer.build(Layer.merge(layer, HostProcessNode.layer))
+    const context = yield* Layer.build(Layer.merge(yield* networkOf(configuration), HostProcessNode.layer))
     return yield* Member.make(configuration).pipe(Effect.provide(context))
-  }).pipe(Effect.provide(yield* Layer.build(logging)))
+  }).pipe(Effect.provide(yield* Layer.build(Logging.layer(configuration))))
 })

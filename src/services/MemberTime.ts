@@ -4,6 +4,7 @@
  * `ticks`, which no correction of any clock moves.
  */
 import type * as Clock from "effect/Clock"
+import * as Stamp from "../domain/Stamp.ts"
 
 export interface MemberTime {
   /** This member's own clock, whole Unix milliseconds. */
@@ -18,9 +19,15 @@ export interface MemberTime {
 
 export const make = (clock: Clock.Clock): MemberTime => {
   let correction = 0
+  // A clock that was never set counts from the day from which stamps count: before it there are none, and everything that
+  // others write would be too far ahead.
+  const physical = (): number => {
+    const millis = Math.floor(clock.currentTimeMillisUnsafe())
+    return millis < Stamp.epochMillis ? Stamp.epochMillis + millis : millis
+  }
   return {
-    physical: () => Math.floor(clock.currentTimeMillisUnsafe()),
-    now: () => Math.floor(clock.currentTimeMillisUnsafe()) + correction,
+    physical,
+    now: () => physical() + correction,
     ticks: () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6,
     correctionMillis: () => correction,
     correct: (millis) => {

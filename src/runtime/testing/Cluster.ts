@@ -54,7 +54,7 @@ export interface Cluster {
   ) => Effect.Effect<Node, McCacheError>
   /** Ends a member without a farewell. Its name may join again, as another member. */
   readonly kill: (name: string) => Effect.Effect<void>
-  /** Closes a member properly. */
+  /** Closes a member properly, for which time passes: it sends what is queued and says farewell. */
   readonly leave: (name: string) => Effect.Effect<void>
   /** Stalls a member's network as a stopped process's is: what arrives fills its buffer. */
   readonly pause: (name: string) => void
@@ -165,12 +165,12 @@ export const make = Effect.fnUntraced(function*(settings: {
         alive.delete(name)
         return Effect.andThen(node.member.kill, Scope.close(scope, Exit.void))
       }),
-    leave: (name) =>
-      Effect.suspend(() => {
-        const { scope } = get(name)
-        alive.delete(name)
-        return Scope.close(scope, Exit.void)
-      }),
+    leave: Effect.fnUntraced(function*(name: string) {
+      const { scope } = get(name)
+      alive.delete(name)
+      const closing = yield* Effect.forkChild(Scope.close(scope, Exit.void))
+      while (closing.pollUnsafe() === undefined) yield* TestClock.adjust(1)
+    }),
     pause: hub.pause,
     resume: hub.resume,
     partition: hub.partition,

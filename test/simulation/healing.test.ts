@@ -1,0 +1,137 @@
+/** What was removed while a member could not hear it is gone there too after healing, and stays gone. */
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Checkers from "../../src/runtime/testing/Checkers.ts"
+import * as Cluster from "../../src/runtime/testing/Cluster.ts"
+
+const start = Effect.fnUntraced(function*(seed: number) {
+  const cluster = yield* Cluster.make({
+    seed,
+    options: { cacheTtl: 0, cacheMax: 1_000 },
+    faults: { loss: 0.05, delay: { minMillis: 0.5, maxMillis: 3 } }
+  })
+  for (const name of ["a", "b", "c"]) yield* cluster.join(name)
+  const cacheOf = (name: string) => cluster.node(name).member.cache<number>("n")
+  for (const name of ["a", "b", "c"]) cacheOf(name)
+  const observer = Checkers.observe(cluster, "n")
+  yield* cluster.advance("1 second")
+  for (let index = 0; index < 50; index++) cacheOf("a").set(`k${index}`, index)
+  yield* cluster.advance("3 seconds")
+  for (const name of ["a", "b", "c"]) assert.strictEqual(cacheOf(name).size, 50)
+  /** Heals, and looks all along for a minute: what must hold holds at once on both sides, and at the end. */
+  const heal = Effect.gen(function*() {
+    cluster.heal()
+    for (let second = 0; second < 60; second++) {
+      yield* cluster.advance("1 second")
+      Checkers.look(observer)
+      if (second === 14) Checkers.convergence(observer)
+    }
+    Checkers.convergence(observer)
+    Checkers.newest(observer)
+  })
+  return { cluster, cacheOf, observer, heal }
+})
+
+// Shorter than the time to removal, and longer: then the members meet as strangers.
+for (const seconds of [8, 40]) {
+  describe(`a member cut off for ${seconds} s`, () => {
+    it.effect("learns of a delete", () =>
+      Effect.gen(function*() {
+        const { cacheOf, cluster, heal } = yield* start(21)
+        cluster.partition([["a", "b"], ["c"]])
+        cacheOf("a").delete("k1")
+        yield* cluster.advance(`${seconds} seconds`)
+        assert.isTrue(cacheOf("c").has("k1"), "it could not hear that")
+        yield* heal
+        for (const name of ["a", "b", "c"]) {
+          assert.isFalse(cacheOf(name).has("k1"))
+          assert.strictEqual(cacheOf(name).size, 49)
+        }
+      }).pipe(Effect.scoped))
+
+    it.effect("learns of a clear, and keeps what it wrote after it", () =>
+      Effect.gen(function*() {
+        const { cacheOf, cluster, heal } = yield* start(22)
+        cluster.partition([["a", "b"], ["c"]])
+        yield* cluster.advance("100 millis")
+        cacheOf("a").clear()
+        yield* cluster.advance("100 millis")
+        cacheOf("c").set("later", 1)
+        yield* cluster.advance(`${seconds} seconds`)
+        assert.strictEqual(cacheOf("c").size, 51)
+        yield* heal
+        for (const name of ["a", "b", "c"]) assert.deepStrictEqual([...cacheOf(name).keys()], ["later"])
+      }).pipe(Effect.scoped))
+
+    it.effect("drops what expired, and it does not come back", () =>
+      Effect.gen(function*() {
+        const { cacheOf, cluster, heal } = yield* start(23)
+        cacheOf("a").set("short", 1, { ttl: 4 })
+        yield* cluster.advance("1 second")
+        assert.isTrue(cacheOf("c").has("short"))
+        cluster.partition([["a", "b"], ["c"]])
+        cacheOf("a").set("unheard", 2, { ttl: seconds / 2 })
+        yield* cluster.advance(`${seconds} seconds`)
+        for (const name of ["a", "b", "c"]) assert.isFalse(cacheOf(name).has("short"), name)
+        yield* heal
+        for (const name of ["a", "b", "c"]) {
+          assert.isFalse(cacheOf(name).has("short"))
+          assert.isFalse(cacheOf(name).has("unheard"))
+        }
+      }).pipe(Effect.scoped))
+
+    it.effect("drops the value of a collision that it could not see", () =>
+      Effect.gen(function*() {
+        const { cacheOf, cluster, heal } = yield* start(24)
+        cacheOf("a").set("both", 0)
+        yield* cluster.advance("1 second")
+        // a and b write at the same moment; c hears neither.
+        cluster.partition([["a", "b"], ["c"]])
+        cacheOf("a").set("both", 1)
+        cacheOf("b").set("both", 2)
+        yield* cluster.advance(`${seconds} seconds`)
+        assert.isFalse(cacheOf("a").has("both"))
+        assert.isFalse(cacheOf("b").has("both"))
+        assert.strictEqual(cacheOf("c").peek("both"), 0)
+        yield* heal
+        for (const name of ["a", "b", "c"]) assert.isFalse(cacheOf(name).has("both"))
+      }).pipe(Effect.scoped))
+
+    it.effect("and both sides keep the newest of what they wrote apart", () =>
+      Effect.gen(function*() {
+        const { cacheOf, cluster, heal } = yield* start(25)
+        cluster.partition([["a", "b"], ["c"]])
+        cacheOf("a").set("k1", 100)
+        cacheOf("c").set("k2", 200)
+        yield* cluster.advance("2 seconds")
+        cacheOf("c").set("k1", 101)
+        cacheOf("a").set("k2", 201)
+        cacheOf("a").delete("k3")
+        cacheOf("c").delete("k4")
+        yield* cluster.advance(`${seconds} seconds`)
+        yield* heal
+        for (const name of ["a", "b", "c"]) {
+          assert.isFalse(cacheOf(name).has("k3"))
+          assert.isFalse(cacheOf(name).has("k4"))
+          assert.strictEqual(cacheOf(name).size, cacheOf("a").size)
+        }
+        assert.strictEqual(cacheOf("b").peek("k1"), 101)
+        assert.strictEqual(cacheOf("b").peek("k2"), 201)
+      }).pipe(Effect.scoped))
+  })
+}
+
+describe("a member that was stopped", () => {
+  it.effect("learns on waking what it missed", () =>
+    Effect.gen(function*() {
+      const { cacheOf, cluster, heal } = yield* start(26)
+      cluster.pause("b")
+      cacheOf("a").delete("k1")
+      cacheOf("c").set("k2", 2_000)
+      yield* cluster.advance("8 seconds")
+      cluster.resume("b")
+      yield* heal
+      assert.isFalse(cacheOf("b").has("k1"))
+      assert.strictEqual(cacheOf("b").peek("k2"), 2_000)
+    }).pipe(Effect.scoped))
+})

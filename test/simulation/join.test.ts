@@ -1,0 +1,130 @@
+/** Members that start late, and what `ready` says meanwhile. */
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import type { Options } from "../../src/domain/Configuration.ts"
+import * as Cluster from "../../src/runtime/testing/Cluster.ts"
+
+const options: Options = { cacheMax: 20_000, cacheSize: 64 * 1_048_576, cacheTtl: 0 }
+
+/** Whether an effect has ended, looked at without waiting. */
+const watched = <A, E>(effect: Effect.Effect<A, E>) =>
+  Effect.map(Effect.forkChild(effect), (fiber) => ({
+    done: () => fiber.pollUnsafe() !== undefined,
+    join: Fiber.join(fiber)
+  }))
+
+describe("a member that starts a minute late", () => {
+  const late = (loss: number) =>
+    Effect.gen(function*() {
+      const cluster = yield* Cluster.make({ seed: 11, options, faults: { loss, delay: { minMillis: 0.5, maxMillis: 1 } } })
+      const first = yield* cluster.join("first")
+      yield* cluster.join("second")
+      const cache = first.member.cache<string>("big")
+      cluster.node("second").member.cache("big")
+      yield* cluster.advance("1 second")
+      for (let index = 0; index < 10_000; index++) cache.set(`key-${index}`, `value-${index}-${"x".repeat(80)}`)
+      for (let index = 0; index < 100; index++) cache.delete(`key-${index}`)
+      yield* cluster.advance("60 seconds")
+
+      const joiner = yield* cluster.join("late")
+      const joined = joiner.member.cache<string>("big")
+      const ready = yield* watched(joiner.mccache.ready)
+      let readyAfter = 0
+      for (let millis = 0; millis < 2_000; millis += 50) {
+        yield* cluster.advance(50)
+        if (!ready.done()) continue
+        readyAfter = readyAfter === 0 ? millis + 50 : readyAfter
+        // Truthful: from the moment that it is ready it holds everything, and nothing else.
+        assert.strictEqual(joined.size, 9_900)
+      }
+      assert.isAbove(readyAfter, 0, "ready within two seconds")
+      assert.strictEqual(joined.checksum(), cache.checksum())
+      assert.strictEqual(joined.get("key-5000"), `value-5000-${"x".repeat(80)}`)
+      assert.isFalse(joined.has("key-7"))
+    }).pipe(Effect.scoped)
+
+  it.effect("holds all 10,000 entries within two seconds", () => late(0))
+  it.effect("does so when a datagram in twenty is lost", () => late(0.05))
+})
+
+describe("ready", () => {
+  it.effect("succeeds when nobody else is there", () =>
+    Effect.gen(function*() {
+      const cluster = yield* Cluster.make({ options })
+      const only = yield* cluster.join("only")
+      only.member.cache("n")
+      const ready = yield* watched(only.mccache.ready)
+      yield* cluster.advance("100 millis")
+      assert.isFalse(ready.done(), "it has not listened for long enough to know")
+      yield* cluster.advance("1 second")
+      assert.isTrue(ready.done())
+    }).pipe(Effect.scoped))
+
+  it.effect("waits for a transfer that cannot proceed, and succeeds when it can", () =>
+    Effect.gen(function*() {
+      const cluster = yield* Cluster.make({ options })
+      const donor = yield* cluster.join("donor")
+      const cache = donor.member.cache<number>("n")
+      for (let index = 0; index < 1_000; index++) cache.set(index, index)
+      yield* cluster.advance("2 seconds")
+      const joiner = yield* cluster.join("joiner")
+      yield* cluster.advance("1 second")
+      yield* joiner.mccache.ready
+      // It knows the donor, and opens the namespace when nothing gets through from there any more.
+      cluster.hub.block("donor", "joiner")
+      const joined = joiner.member.cache<number>("n")
+      const ready = yield* watched(joiner.mccache.ready)
+      yield* cluster.advance("4 seconds")
+      assert.isFalse(ready.done())
+      assert.strictEqual(joined.size, 0)
+      cluster.heal()
+      yield* cluster.advance("10 seconds")
+      assert.isTrue(ready.done())
+      assert.strictEqual(joined.checksum(), cache.checksum())
+    }).pipe(Effect.scoped))
+
+  it.effect("another donor serves when the first is killed in the middle", () =>
+    Effect.gen(function*() {
+      const cluster = yield* Cluster.make({ options, seed: 3, faults: { delay: { minMillis: 2, maxMillis: 2 } } })
+      const left = yield* cluster.join("left")
+      const right = yield* cluster.join("right")
+      const cache = left.member.cache<string>("n")
+      right.member.cache("n")
+      yield* cluster.advance("1 second")
+      for (let index = 0; index < 10_000; index++) cache.set(index, "x".repeat(200))
+      yield* cluster.advance("5 seconds")
+      const joiner = yield* cluster.join("joiner")
+      const joined = joiner.member.cache<string>("n")
+      const ready = yield* watched(joiner.mccache.ready)
+      // Until the transfer is under way.
+      for (let step = 0; step < 200 && joined.size < 100; step++) yield* cluster.advance(5)
+      assert.isAbove(joined.size, 0)
+      assert.isFalse(ready.done())
+      assert.isBelow(joined.size, 9_000, "in the middle")
+      // The donor is the one that answers with replies.
+      const donor = right.member.localMetrics().operations.out.REPLY > 0 ? "right" : "left"
+      const survivor = donor === "right" ? left : right
+      yield* cluster.kill(donor)
+      yield* cluster.advance("30 seconds")
+      assert.isTrue(ready.done())
+      assert.strictEqual(joined.checksum(), survivor.member.cache("n").checksum())
+      assert.strictEqual(joined.size, 10_000)
+    }).pipe(Effect.scoped))
+
+  it.effect("members that start together are all ready, and hold what each of them wrote", () =>
+    Effect.gen(function*() {
+      const cluster = yield* Cluster.make({ options, seed: 5 })
+      const names = ["a", "b", "c", "d", "e"]
+      for (const name of names) {
+        const node = yield* cluster.join(name)
+        node.member.cache<string>("n").set(`from-${name}`, name)
+      }
+      const all = yield* Effect.forEach(names, (name) => watched(cluster.node(name).mccache.ready))
+      yield* cluster.advance("5 seconds")
+      for (const [index, name] of names.entries()) {
+        assert.isTrue(all[index].done(), `${name} is ready`)
+        assert.strictEqual(cluster.node(name).member.cache("n").size, 5)
+      }
+    }).pipe(Effect.scoped))
+})
