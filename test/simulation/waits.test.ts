@@ -1,0 +1,143 @@
+/** `flush` and `ack` succeed only when what they say is so: invariant 9. */
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import type { McCacheError } from "../../src/domain/McCacheError.ts"
+import type { Stamp } from "../../src/domain/Stamp.ts"
+import * as NetworkFaults from "../../src/runtime/NetworkFaults.ts"
+import * as Checkers from "../../src/runtime/testing/Checkers.ts"
+import * as Cluster from "../../src/runtime/testing/Cluster.ts"
+
+const start = Effect.fnUntraced(function*(seed: number, loss: number, names: ReadonlyArray<string> = ["a", "b", "c"]) {
+  const cluster = yield* Cluster.make({
+    seed,
+    options: { cacheTtl: 0, cacheMax: 5_000 },
+    faults: { loss, delay: { minMillis: 0.5, maxMillis: 4 } }
+  })
+  for (const name of names) (yield* cluster.join(name)).member.cache("n")
+  const observer = Checkers.observe(cluster, "n")
+  yield* cluster.advance("5 seconds")
+  return { cluster, observer, cacheOf: (name: string) => cluster.node(name).member.cache<number>("n") }
+})
+
+/** The tag of the error that a fiber failed with, or `undefined` while it runs or when it succeeded. */
+const failedWith = <A>(fiber: Fiber.Fiber<A, McCacheError>): string | undefined => {
+  const exit = fiber.pollUnsafe()
+  if (exit?._tag !== "Failure") return undefined
+  const reason = exit.cause.reasons.find(({ _tag }) => _tag === "Fail")
+  return reason?._tag === "Fail" ? reason.error.reason._tag : "died"
+}
+
+describe("flush", () => {
+  for (const loss of [0, 0.3]) {
+    it.effect(`never succeeds before everyone has folded what was written, at ${loss * 100} % loss`, () =>
+      Effect.gen(function*() {
+        const { cacheOf, cluster, observer } = yield* start(61, loss)
+        const random = NetworkFaults.mulberry32(61)
+        let flushes = 0
+        for (let round = 0; round < 60; round++) {
+          const name = ["a", "b", "c"][round % 3]
+          const writer = cluster.node(name)
+          const written = new Map<string, Stamp>()
+          for (let count = Math.floor(random() * 40); count >= 0; count--) {
+            const key = `${name}${Math.floor(random() * 100)}`
+            cacheOf(name).set(key, round)
+            written.set(key, cacheOf(name).metadata(key)?.stamp ?? assert.fail("just written"))
+          }
+          yield* Effect.forkChild(
+            Effect.tap(writer.mccache.flush({ timeout: "30 seconds" }), ({ members }) =>
+              Effect.sync(() => {
+                // Checked at the very moment, not when time has passed on.
+                Checkers.flushed(observer, writer, written)
+                assert.strictEqual(members, 2)
+                flushes++
+              })),
+            { startImmediately: true }
+          )
+          yield* cluster.advance(Math.floor(random() * 50))
+        }
+        yield* cluster.advance("30 seconds")
+        assert.strictEqual(flushes, 60)
+      }).pipe(Effect.scoped))
+  }
+
+  it.effect("waits for a member that is cut off, names it when the time is up, and succeeds when it is back", () =>
+    Effect.gen(function*() {
+      const { cacheOf, cluster } = yield* start(62, 0)
+      cluster.partition([["a", "b"], ["c"]])
+      cacheOf("a").set("x", 1)
+      const early = yield* Effect.forkChild(cluster.node("a").mccache.flush({ timeout: "2 seconds" }))
+      const patient = yield* Effect.forkChild(cluster.node("a").mccache.flush({ timeout: "14 seconds" }))
+      yield* cluster.advance("1900 millis")
+      assert.isUndefined(early.pollUnsafe())
+      yield* cluster.advance("200 millis")
+      assert.strictEqual(failedWith(early), "AckTimeout")
+      yield* cluster.advance("2 seconds")
+      assert.isUndefined(patient.pollUnsafe())
+      cluster.heal()
+      yield* cluster.advance("8 seconds")
+      assert.strictEqual(patient.pollUnsafe()?._tag, "Success")
+      assert.strictEqual(cacheOf("c").peek("x"), 1)
+    }).pipe(Effect.scoped))
+
+  it.effect("reports who left, and does not await who joins later", () =>
+    Effect.gen(function*() {
+      const { cacheOf, cluster } = yield* start(63, 0)
+      const gone = cluster.node("c").member.id
+      cacheOf("a").set("x", 1)
+      yield* cluster.kill("c")
+      const flush = yield* Effect.forkChild(cluster.node("a").mccache.flush({ timeout: "30 seconds" }))
+      yield* cluster.advance("1 second")
+      yield* cluster.join("d")
+      cluster.hub.block("a", "d")
+      yield* cluster.advance("20 seconds")
+      const exit = flush.pollUnsafe()
+      assert.strictEqual(exit?._tag, "Success")
+      if (exit?._tag === "Success") assert.deepStrictEqual(exit.value.left, [gone])
+    }).pipe(Effect.scoped))
+
+  it.effect("succeeds at once when there is nobody else", () =>
+    Effect.gen(function*() {
+      const { cacheOf, cluster } = yield* start(64, 0, ["only"])
+      cacheOf("only").set("x", 1)
+      const flush = yield* Effect.forkChild(cluster.node("only").mccache.flush())
+      yield* cluster.advance("10 millis")
+      assert.strictEqual(flush.pollUnsafe()?._tag, "Success")
+    }).pipe(Effect.scoped))
+})
+
+describe("ack", () => {
+  const write = (cluster: Cluster.Cluster, ack: "all" | "majority" | number) =>
+    Effect.flatMap(cluster.node("a").mccache.cache<number>("n"), (cache) => cache.set("x", 1, { ack, timeout: 3 }))
+
+  it.effect("counts as many members as it was asked for, and no fewer", () =>
+    Effect.gen(function*() {
+      const { cacheOf, cluster } = yield* start(65, 0, ["a", "b", "c", "d", "e"])
+      // Two of four others can be reached.
+      cluster.partition([["a", "b", "c"], ["d", "e"]])
+      const asked = {
+        one: yield* Effect.forkChild(write(cluster, 1)),
+        two: yield* Effect.forkChild(write(cluster, 2)),
+        three: yield* Effect.forkChild(write(cluster, 3)),
+        majority: yield* Effect.forkChild(write(cluster, "majority")),
+        all: yield* Effect.forkChild(write(cluster, "all"))
+      }
+      yield* cluster.advance("500 millis")
+      for (const name of ["one", "two", "majority"] as const) {
+        assert.strictEqual(asked[name].pollUnsafe()?._tag, "Success", name)
+      }
+      for (const name of ["three", "all"] as const) assert.isUndefined(asked[name].pollUnsafe(), name)
+      yield* cluster.advance("3 seconds")
+      for (const name of ["three", "all"] as const) assert.strictEqual(failedWith(asked[name]), "AckTimeout")
+      // Not enough have it, and yet it is written.
+      for (const name of ["a", "b", "c"]) assert.strictEqual(cacheOf(name).peek("x"), 1)
+    }).pipe(Effect.scoped))
+
+  it.effect("fails at once, and writes nothing, when there are not so many members", () =>
+    Effect.gen(function*() {
+      const { cacheOf, cluster } = yield* start(66, 0)
+      const error = yield* Effect.flip(write(cluster, 3))
+      assert.strictEqual(error.reason._tag, "AckTimeout")
+      assert.isFalse(cacheOf("a").has("x"))
+    }).pipe(Effect.scoped))
+})
