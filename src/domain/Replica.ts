@@ -111,6 +111,8 @@ export interface Replica {
   readonly holds: Set<Hold>
   floor: number
   forget: number
+  /** How often it was reset: its promises about the past (invariants 2, 3 and 5) begin anew with each. */
+  incarnation: number
   /** Entries, unfreed expired ones included. */
   size: number
   bytes: number
@@ -143,6 +145,7 @@ export const make = (options: Options, clock: HybridClock.HybridClock, observer:
     holds: new Set(),
     floor: 0,
     forget: 0,
+    incarnation: 0,
     size: 0,
     bytes: 0,
     tombstones: 0,
@@ -464,6 +467,7 @@ export const sweep = (self: Replica, nowMillis: number): number => {
 export const reset = (self: Replica): void => {
   dropAll(self)
   self.forget = 0
+  self.incarnation++
 }
 
 /** Mode 2 after an abandoned gap: nothing that is held can be trusted any more. */

@@ -50,7 +50,7 @@ const show = (key: Key, stamp: Stamp.Stamp): string => `${JSON.stringify(key)} a
 export interface Observer {
   readonly cluster: Cluster
   readonly namespace: string
-  /** By member id: a restarted process is a new member. */
+  /** By member and incarnation: a restarted process is a new member, and so is one whose namespace started anew. */
   readonly seen: Map<string, Seen>
   /** The checksum of the value under each stamp, as first seen. */
   readonly values: Map<string, number>
@@ -81,6 +81,8 @@ export const observe = (cluster: Cluster, namespace: string): Observer => {
 const namespaceOf = (observer: Observer, node: Node): Namespace | undefined =>
   node.member.namespaces().get(observer.namespace)
 
+const identityOf = (node: Node, namespace: Namespace): string => `${node.member.id}/${namespace.replica.incarnation}`
+
 const live = (observer: Observer): ReadonlyArray<{ readonly node: Node; readonly namespace: Namespace }> =>
   observer.cluster.nodes().flatMap((node) => {
     const namespace = namespaceOf(observer, node)
@@ -90,10 +92,11 @@ const live = (observer: Observer): ReadonlyArray<{ readonly node: Node; readonly
 /** Looks at every member once: invariants 2, 3, 4 and 6. */
 export const look = (observer: Observer): void => {
   for (const { namespace, node } of live(observer)) {
-    let seen = observer.seen.get(node.member.id)
+    const id = identityOf(node, namespace)
+    let seen = observer.seen.get(id)
     if (seen === undefined) {
       seen = { read: new Map(), gone: new Map() }
-      observer.seen.set(node.member.id, seen)
+      observer.seen.set(id, seen)
     }
     const { replica } = namespace
     for (const record of replica.records.values()) {
@@ -209,7 +212,7 @@ export const convergence = (observer: Observer): void => {
 
 /** Invariant 5, after convergence: what is there is the newest that was seen anywhere. */
 export const newest = (observer: Observer): void => {
-  const survivors = new Set(observer.cluster.nodes().map(({ member }) => member.id))
+  const survivors = new Set(live(observer).map(({ namespace, node }) => identityOf(node, namespace)))
   for (const { namespace, node } of live(observer)) {
     for (const entry of Replica.entries(namespace.replica, namespace.replica.judgedMillis)) {
       for (const [id, seen] of observer.seen) {
