@@ -175,9 +175,14 @@ const freshness = (observer: Observer, payload: Uint8Array): void => {
   observer.nonces.add(nonce)
 }
 
-const stateOf = (namespace: Namespace): Map<Key, string> => {
+/** Clocks of members may differ by twice `clockKeepMillis`, and an idle member judges expiry a little later. */
+const expiryMarginMillis = 2_500
+
+/** What a member holds, but for what expires about now: that is gone at one member a moment before it is at another. */
+const stateOf = (namespace: Namespace, nowMillis: number): Map<Key, string> => {
   const state = new Map<Key, string>()
   for (const entry of Replica.entries(namespace.replica, namespace.replica.judgedMillis)) {
+    if (entry.expiresAt !== 0 && entry.expiresAt <= nowMillis + expiryMarginMillis) continue
     state.set(entry.key, `${entry.clock}/${entry.writer}/${entry.crc}`)
   }
   return state
@@ -188,9 +193,10 @@ export const differences = (observer: Observer): ReadonlyArray<string> => {
   const members = live(observer)
   if (members.length < 2) return []
   const found: Array<string> = []
-  const first = stateOf(members[0].namespace)
+  const now = Math.max(...members.map(({ namespace }) => namespace.replica.judgedMillis))
+  const first = stateOf(members[0].namespace, now)
   for (const { namespace, node } of members.slice(1)) {
-    const state = stateOf(namespace)
+    const state = stateOf(namespace, now)
     for (const key of new Set([...first.keys(), ...state.keys()])) {
       if (first.get(key) !== state.get(key)) {
         found.push(
