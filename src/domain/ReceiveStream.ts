@@ -88,6 +88,8 @@ export const make = (options: Options): ReceiveStream => {
 
 export const received = (self: ReceiveStream): number => self.received
 export const settled = (self: ReceiveStream): number => self.settled
+/** The greatest number known to exist. */
+export const highest = (self: ReceiveStream): number => self.highest
 /** Whether something is abandoned and not repaired yet. */
 export const abandoned = (self: ReceiveStream): boolean => self.unrepaired > 0
 /** Whether something known to exist has not arrived. */
@@ -228,7 +230,7 @@ export const ackNow = (self: ReceiveStream): void => {
   self.ackDue = -Infinity
 }
 
-/** A repair with the sender that began when all up to `upTo` were received or abandoned has finished. */
+/** A repair with the sender has finished that began when numbers up to `upTo` were known to exist. */
 export const repaired = (self: ReceiveStream, upTo: number): void => {
   if (self.unrepaired > 0 && self.unrepaired <= upTo) self.unrepaired = 0
   advance(self)

@@ -35,7 +35,8 @@ export interface Host {
   readonly requests: Requests
   /** Whether this member has joined the cluster. */
   readonly joined: () => boolean
-  readonly receivedOf: (member: MemberId) => number
+  /** The greatest number of a sender that is known to exist: a take that begins now covers all up to it. */
+  readonly highestOf: (member: MemberId) => number
   readonly hasGap: (member: MemberId) => boolean
   readonly repaired: (member: MemberId, upTo: number) => void
   /** A namespace caught up, or failed to. */
@@ -276,7 +277,7 @@ export const make = (host: Host): AntiEntropy => {
 
   /** Begins the takes that cover what was given up of a sender. */
   const repairGap = (member: MemberId, gap: Gap): void => {
-    gap.upTo = host.receivedOf(member)
+    gap.upTo = host.highestOf(member)
     gap.due = Infinity
     gap.remaining.clear()
     const donor = membership.members.get(member)

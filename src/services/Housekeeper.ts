@@ -67,7 +67,7 @@ export interface Host {
   readonly listener: () => {
     readonly forget: (member: MemberId) => void
     readonly repaired: (member: MemberId, upTo: number) => void
-    readonly receivedOf: (member: MemberId) => number
+    readonly highestOf: (member: MemberId) => number
     readonly hasGap: (member: MemberId) => boolean
     readonly meeting: () => boolean
   }
@@ -156,7 +156,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
     membership,
     requests,
     joined: () => joined,
-    receivedOf: (member) => host.listener().receivedOf(member),
+    highestOf: (member) => host.listener().highestOf(member),
     hasGap: (member) => host.listener().hasGap(member),
     repaired: (member, upTo) => host.listener().repaired(member, upTo),
     caughtUp: () => becomeReady(),

@@ -135,3 +135,29 @@ describe("a member that was stopped", () => {
       assert.strictEqual(cacheOf("b").peek("k2"), 2_000)
     }).pipe(Effect.scoped))
 })
+
+describe("a member whose clock jumps back", () => {
+  it.effect("refuses what comes from its future, repairs it, and everyone is quiet again", () =>
+    Effect.gen(function*() {
+      for (let seed = 70; seed < 80; seed++) {
+        const { cacheOf, cluster, observer } = yield* start(seed)
+        // Of two, the one that is ahead gives way, when it hears of it.
+        yield* cluster.leave("c")
+        cluster.faults({ loss: 0.2, delay: { minMillis: 0.5, maxMillis: 30 } })
+        cluster.node("b").skew(-700)
+        // Some of these numbers are refused while numbers before them are still missing.
+        for (let index = 0; index < 100; index++) {
+          cacheOf("a").set(`k${index % 40}`, index)
+          yield* cluster.advance(3)
+        }
+        cluster.faults({ delay: { minMillis: 0.5, maxMillis: 2 } })
+        yield* cluster.advance("20 seconds")
+        assert.isAbove(cluster.node("b").member.localMetrics().refused.clock, 0)
+        Checkers.convergence(observer)
+        for (const { lag, label } of cluster.node("a").member.members()) assert.strictEqual(lag, 0, `${label} of ${seed}`)
+        const since = observer.datagrams
+        yield* cluster.advance("10 seconds")
+        Checkers.quiet(observer, since, 10)
+      }
+    }).pipe(Effect.scoped))
+})
