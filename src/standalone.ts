@@ -135,7 +135,7 @@ export class StandaloneCache<V> {
       return this
     }
     try {
-      this.#member.checkAcknowledgement(ack)
+      this.#member.checkAcknowledgement(ack, { timeout: options?.timeout })
       apply()
     } catch (error) {
       return Promise.reject(error instanceof Error ? error : new Error(String(error)))
@@ -165,10 +165,12 @@ export class StandaloneCache<V> {
         return value
       } finally {
         fill.end()
-        this.#computing.delete(key)
       }
     })()
     this.#computing.set(key, computing)
+    // Not in the `finally` above: a `compute` that throws at once gets there before the line above.
+    const done = () => void this.#computing.delete(key)
+    computing.then(done, done)
     return computing
   }
 
@@ -231,6 +233,7 @@ export class StandaloneCache<V> {
   }
 
   metrics(): NamespaceMetrics {
+    if (this.#member.closed()) throw closedError()
     return this.#core.metrics
   }
 
@@ -242,6 +245,7 @@ export class StandaloneCache<V> {
   /** Calls the listener for every change from now on, local and remote. What it throws is reported as uncaught. */
   on(event: "change", listener: (change: Change) => void): this {
     requireEvent(event, ["change"])
+    if (this.#member.closed()) throw closedError()
     if (this.#listeners.has(listener)) return this
     this.#core.namespace.subscribed(1)
     this.#listeners.set(listener, listen(Stream.fromPubSub(this.#core.namespace.changes), listener))
@@ -352,6 +356,7 @@ export class Standalone {
   /** Calls the listener for membership, incoherence, lag and loss events. */
   on(event: "event", listener: (event: ClusterEvent) => void): this {
     requireEvent(event, ["event"])
+    if (this.#member.closed()) throw closedError()
     if (!this.#listeners.has(listener)) this.#listeners.set(listener, listen(this.#member.events, listener))
     return this
   }

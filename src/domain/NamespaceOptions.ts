@@ -115,6 +115,31 @@ export const resolve = (
   }
 }
 
+/**
+ * The first of the options asked for that is not what the namespace is open with, or `undefined`. Options mean what they
+ * resolve to: `60` and `"1 minute"` are one ttl. Throws `InvalidConfig` for a time that is none.
+ */
+export const differing = (
+  configuration: Configuration,
+  open: NamespaceSettings,
+  asked: NamespaceOptions,
+  name: string
+): keyof NamespaceOptions | undefined => {
+  const { callbackWin, ttl } = asked
+  const times = resolve(configuration, { callbackWin, ttl }, name)
+  const equal: { readonly [Option in keyof NamespaceOptions]-?: boolean } = {
+    mode: asked.mode === open.mode,
+    ttl: times.ttlMillis === open.ttlMillis,
+    max: asked.max === open.cacheMax,
+    size: asked.size === open.cacheSizeBytes,
+    collision: asked.collision === open.collision,
+    eviction: asked.eviction === open.eviction,
+    callbackWin: times.callbackWindowMillis === open.callbackWindowMillis
+  }
+  const options = Object.keys(equal) as ReadonlyArray<keyof NamespaceOptions>
+  return options.find((option) => asked[option] !== undefined && !equal[option])
+}
+
 /** Why `used` is refused where members must drop the same entries without a message. */
 export const usedInMode1 = (eviction: string, mode: string): string =>
   `${eviction} is "used", but ${mode} is 1 (full), where every member must drop the same entry; accepted: updated.`

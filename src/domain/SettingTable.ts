@@ -301,7 +301,7 @@ export const settings: ReadonlyArray<Setting> = [
     field: "logLevel",
     form: level,
     default: "info",
-    defaultText: "info",
+    defaultText: "info; without a file the program's own",
     description: "The least level that is logged."
   }),
   setting({
@@ -309,8 +309,8 @@ export const settings: ReadonlyArray<Setting> = [
     field: "logFormat",
     form: choice(["json", "logfmt", "pretty"]),
     default: "logfmt",
-    defaultText: "logfmt",
-    description: "The form of the log's lines."
+    defaultText: "logfmt; json in a file",
+    description: "The form of the lines in the file: json, logfmt or pretty."
   }),
   setting({
     option: "testRandomSeed",

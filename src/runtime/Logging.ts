@@ -4,15 +4,21 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as References from "effect/References"
 import { closeSync, openSync, writeSync } from "node:fs"
-import type { Configuration } from "../domain/Configuration.ts"
 import * as McCacheError from "../domain/McCacheError.ts"
+import type { Settings } from "./Settings.ts"
 
-/** The logger of a configuration. A file that cannot be opened stops the start; one that fills up later harms nothing. */
-export const layer = (configuration: Configuration): Layer.Layer<never, McCacheError.McCacheError> => {
+const formats = { json: Logger.formatJson, logfmt: Logger.formatLogFmt, pretty: Logger.formatSimple }
+
+/**
+ * The logger of a configuration. Without a file it is the program's own, at the program's own level unless one was set; a
+ * file gets JSON lines unless a format was set. A file that cannot be opened stops the start; one that fills up later
+ * harms nothing.
+ */
+export const layer = ({ configuration, origins }: Settings): Layer.Layer<never, McCacheError.McCacheError> => {
   const level = Layer.succeed(References.MinimumLogLevel, configuration.logLevel)
   const filename = configuration.logFilename
-  if (filename === undefined) return Layer.empty
-  const format = configuration.logFormat === "json" ? Logger.formatJson : Logger.formatLogFmt
+  if (filename === undefined) return origins.logLevel === "default" ? Layer.empty : level
+  const format = formats[origins.logFormat === "default" ? "json" : configuration.logFormat]
   const logger = Effect.acquireRelease(
     Effect.try({
       try: () => openSync(filename, "a"),

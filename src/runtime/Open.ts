@@ -87,10 +87,11 @@ const opened = Effect.fnUntraced(function*(
   sources: Settings.Sources,
   networkOf: (configuration: Configuration) => Effect.Effect<Layer.Layer<Network>, McCacheError>
 ): Effect.fn.Return<Member.Member, McCacheError, Scope.Scope> {
-  const { configuration, warnings } = yield* Settings.load(options, sources)
+  const settings = yield* Settings.load(options, sources)
+  const { configuration, warnings } = settings
   return yield* Effect.gen(function*() {
     for (const warning of warnings) yield* Effect.logWarning(`McCache: ${warning}`)
     const context = yield* Layer.build(Layer.merge(yield* networkOf(configuration), HostProcessNode.layer))
     return yield* Member.make(configuration).pipe(Effect.provide(context))
-  }).pipe(Effect.provide(yield* Layer.build(Logging.layer(configuration))))
+  }).pipe(Effect.provide(yield* Layer.build(Logging.layer(settings))))
 })

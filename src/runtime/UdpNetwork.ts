@@ -282,7 +282,9 @@ const bind = (
     const onError = (error: unknown): void => resume(Effect.fail(networkFailed(options, error)))
     socket.once("error", onError)
     try {
-      socket.bind({ port, address }, () => {
+      // Not exclusive, the workers of `node:cluster` would share one socket of the primary's, and each datagram would reach
+      // only one of them. It has nothing to do with `reuseAddr`, by which each has a socket of its own on the same port.
+      socket.bind({ port, address, exclusive: true }, () => {
         socket.off("error", onError)
         resume(Effect.void)
       })

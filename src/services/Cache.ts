@@ -118,7 +118,7 @@ export const make = <V>(
     return Effect.andThen(
       local(() => {
         // What cannot be reached fails before anything is written.
-        member.checkAcknowledgement(ack)
+        member.checkAcknowledgement(ack, { timeout: options?.timeout })
         apply()
       }),
       member.acknowledged(ack, { timeout: options?.timeout })
@@ -130,19 +130,20 @@ export const make = <V>(
     compute: Effect.Effect<V, E, R>,
     options?: SetOptions
   ): Effect.Effect<V, E | McCacheError, R> =>
-    Effect.suspend((): Effect.Effect<V, E | McCacheError, R> => {
+    // An interruption must not fall between the beginning of a computation and the end that is promised to who waits.
+    Effect.uninterruptibleMask((restore): Effect.Effect<V, E | McCacheError, R> => {
       const hit = core.lookup(key)
       if (hit !== undefined) return Effect.succeed(hit.value)
       const running = computing.get(key)
       if (running !== undefined) {
-        return Effect.flatMap(Deferred.await(running), (computed): Effect.Effect<V, E | McCacheError, R> =>
+        return Effect.flatMap(restore(Deferred.await(running)), (computed): Effect.Effect<V, E | McCacheError, R> =>
           // The one who computed was interrupted: somebody else has to.
-          computed === "again" ? getOrSet(key, compute, options) : computed as Exit.Exit<V, E>)
+          computed === "again" ? restore(getOrSet(key, compute, options)) : computed as Exit.Exit<V, E>)
       }
       const fill = core.beginFill(key, options)
       const deferred = Deferred.makeUnsafe<Computed<V, unknown>>()
       computing.set(key, deferred)
-      return compute.pipe(
+      return restore(compute).pipe(
         Effect.tap((value) => local(() => fill.store(value))),
         Effect.onExit((exit) =>
           Effect.sync(() => {
@@ -161,11 +162,7 @@ export const make = <V>(
     name: core.name,
     get: (key) => local(() => optional(core.lookup(key))),
     getUnsafe: (key) => core.get(key),
-    peek: (key) =>
-      local(() => {
-        const value = core.peek(key)
-        return value === undefined && !core.has(key) ? Option.none() : Option.some(value as V)
-      }),
+    peek: (key) => local(() => optional(core.glance(key))),
     has: (key) => local(() => core.has(key)),
     set: (key, value, options) => write(options, () => core.set(key, value, options)),
     setMany: (entries, options) => write(options, () => core.setMany(entries, options)),

@@ -84,14 +84,13 @@ export class CacheCore<V> {
 
   #check(key: Key.Key): void {
     if (this.#closed()) throw closedError()
-    // The common case first: a short string or a finite number needs no message.
-    const problem = Key.problem(key)
-    if (problem !== undefined) {
-      throw McCacheError.make(
-        "InvalidKey",
-        `A key must be a non-empty string of at most ${Key.keyBytesMax} UTF-8 bytes or a finite number, not ${problem}.`
-      )
-    }
+    requireKey(key)
+  }
+
+  /** Checks a key that is to be stored. `-0` is `0`, as in a `Map`, which iteration and the wire would tell apart. */
+  #stored(key: Key.Key): Key.Key {
+    this.#check(key)
+    return key === 0 ? 0 : key
   }
 
   #open(): void {
@@ -115,17 +114,11 @@ export class CacheCore<V> {
 
   /** The entry of a key, counted as a lookup. */
   lookup(key: Key.Key): { readonly value: V } | undefined {
-    this.#check(key)
-    const now = this.#time.now()
-    const entry = Replica.get(this.namespace.replica, key, now)
-    this.namespace.tally.lookups++
-    if (entry === undefined) {
-      this.namespace.tally.misses++
-      return undefined
-    }
-    entry.lookedUpAt = now
-    const value = this.#value(entry)
-    return value === undefined && entry.decoded === notDecoded ? undefined : { value: value as V }
+    const value = this.get(key)
+    if (value !== undefined) return { value }
+    // A stored `undefined` is a hit.
+    const entry = Replica.peek(this.namespace.replica, key, this.#time.now())
+    return entry === undefined || entry.decoded === notDecoded ? undefined : { value: entry.decoded as V }
   }
 
   get(key: Key.Key): V | undefined {
@@ -139,13 +132,23 @@ export class CacheCore<V> {
       return undefined
     }
     entry.lookedUpAt = now
-    return entry.decoded === notDecoded ? this.#value(entry) : entry.decoded as V
+    if (entry.decoded !== notDecoded) return entry.decoded as V
+    const value = this.#value(entry)
+    if (entry.decoded === notDecoded) tally.misses++
+    return value
   }
 
   peek(key: Key.Key): V | undefined {
+    return this.glance(key)?.value
+  }
+
+  /** As `peek`, telling a stored `undefined` from nothing. */
+  glance(key: Key.Key): { readonly value: V } | undefined {
     this.#check(key)
     const entry = Replica.peek(this.namespace.replica, key, this.#time.now())
-    return entry === undefined ? undefined : this.#value(entry)
+    if (entry === undefined) return undefined
+    const value = this.#value(entry)
+    return entry.decoded === notDecoded ? undefined : { value: value as V }
   }
 
   has(key: Key.Key): boolean {
@@ -182,21 +185,41 @@ export class CacheCore<V> {
     return this.namespace.replica.bytes
   }
 
-  *entries(): IterableIterator<[Key.Key, V]> {
+  entries(): IterableIterator<[Key.Key, V]> {
     this.#open()
+    return this.#entries()
+  }
+
+  keys(): IterableIterator<Key.Key> {
+    this.#open()
+    return this.#keys()
+  }
+
+  values(): IterableIterator<V> {
+    this.#open()
+    return this.#values()
+  }
+
+  /** The entries that are unexpired when their turn comes: the caller may take its time between two of them. */
+  *#unexpired(): IterableIterator<Record.Entry> {
     for (const entry of Replica.entries(this.namespace.replica, this.#time.now())) {
+      if (entry.expiresAt === 0 || entry.expiresAt > this.#time.now()) yield entry
+    }
+  }
+
+  *#entries(): IterableIterator<[Key.Key, V]> {
+    for (const entry of this.#unexpired()) {
       const value = this.#value(entry)
       if (entry.decoded !== notDecoded) yield [entry.key, value as V]
     }
   }
 
-  *keys(): IterableIterator<Key.Key> {
-    this.#open()
-    for (const entry of Replica.entries(this.namespace.replica, this.#time.now())) yield entry.key
+  *#keys(): IterableIterator<Key.Key> {
+    for (const entry of this.#unexpired()) yield entry.key
   }
 
-  *values(): IterableIterator<V> {
-    for (const [, value] of this.entries()) yield value
+  *#values(): IterableIterator<V> {
+    for (const [, value] of this.#entries()) yield value
   }
 
   // ------------------------------------------------------------------------------------------------ writing
@@ -222,8 +245,8 @@ export class CacheCore<V> {
     return bytes
   }
 
-  set(key: Key.Key, value: V, options?: SetOptions): void {
-    this.#check(key)
+  set(given: Key.Key, value: V, options?: SetOptions): void {
+    const key = this.#stored(given)
     const expiresAt = this.#expiresAt(options?.ttl, this.#time.now())
     const bytes = this.#encode(key, value)
     this.namespace.set(key, bytes, crc32(bytes), expiresAt)
@@ -231,9 +254,10 @@ export class CacheCore<V> {
 
   /** Stores all or, when one of them cannot be stored, none. */
   setMany(entries: Iterable<readonly [Key.Key, V]>, options?: SetOptions): void {
+    this.#open()
     const encoded: Array<readonly [Key.Key, Uint8Array]> = []
-    for (const [key, value] of entries) {
-      this.#check(key)
+    for (const [given, value] of entries) {
+      const key = this.#stored(given)
       encoded.push([key, this.#encode(key, value)])
     }
     const expiresAt = this.#expiresAt(options?.ttl, this.#time.now())
@@ -248,14 +272,13 @@ export class CacheCore<V> {
   }
 
   delete(key: Key.Key): boolean {
-    this.#check(key)
-    return this.namespace.delete(key)
+    return this.namespace.delete(this.#stored(key))
   }
 
   /** Deletes them; how many were there. */
   deleteMany(keys: Iterable<Key.Key>): number {
-    const checked = [...keys]
-    for (const key of checked) this.#check(key)
+    this.#open()
+    const checked = Array.from(keys, (key) => this.#stored(key))
     let deleted = 0
     for (const key of checked) if (this.namespace.delete(key)) deleted++
     return deleted
@@ -284,8 +307,8 @@ export class CacheCore<V> {
   // ------------------------------------------------------------------------------------------------ filling
 
   /** Begins a computation; its end is told to the returned function, which stores the value if nothing newer came. */
-  beginFill(key: Key.Key, options?: SetOptions): { readonly store: (value: V) => void; readonly end: () => void } {
-    this.#check(key)
+  beginFill(given: Key.Key, options?: SetOptions): { readonly store: (value: V) => void; readonly end: () => void } {
+    const key = this.#stored(given)
     // A bad ttl fails before anything is computed.
     if (options?.ttl !== undefined) TimeInput.ttlMillis(options.ttl)
     const filling = this.namespace.beginFill(key)
@@ -306,8 +329,20 @@ export class CacheCore<V> {
   }
 
   checksum(key?: Key.Key): string | undefined {
-    if (key !== undefined) this.#check(key)
+    this.#open()
+    if (key !== undefined) requireKey(key)
     return checksumOf(this.namespace, this.#time.now(), key)
+  }
+}
+
+/** Throws `InvalidKey` for what cannot be a key. */
+export const requireKey = (key: unknown): void => {
+  const problem = Key.problem(key)
+  if (problem !== undefined) {
+    throw McCacheError.make(
+      "InvalidKey",
+      `A key must be a non-empty string of at most ${Key.keyBytesMax} UTF-8 bytes or a finite number, not ${problem}.`
+    )
   }
 }
 

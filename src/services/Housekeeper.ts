@@ -462,7 +462,8 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
     let due = Math.min(heartbeatDue, time.ticks() + host.daemonSleepMillis, requests.nextDue(), antiEntropy.nextDue())
     if (!joined) due = Math.min(due, joinDue)
     for (const at of welcomes.values()) due = Math.min(due, at)
-    expectedTicks = due
+    // What waited for something else, and is due since long, is done now: that is not this process being late.
+    expectedTicks = Math.max(due, time.ticks())
     return due
   }
 

@@ -69,7 +69,7 @@ export interface Listener {
   readonly forget: (member: MemberId) => void
   readonly isTrusted: (member: MemberId) => boolean
   /** The highest number received of a sender: what a repair that begins now will cover. */
-  readonly receivedOf: (member: MemberId) => number
+  readonly highestOf: (member: MemberId) => number
   /** Whether numbers of this sender are missing or given up. */
   readonly hasGap: (member: MemberId) => boolean
   /** Whether somebody is being met. */
@@ -135,7 +135,15 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<L
       data: () => undefined,
       whole: (record) => {
         const operation = OperationCodec.decode(record, header.sender)
-        if (operation === undefined || (operation._tag !== "CHALLENGE" && operation._tag !== "PROOF")) return
+        if (operation === undefined) return
+        if (operation._tag !== "CHALLENGE" && operation._tag !== "PROOF") {
+          // What shares the datagram of an accepted PROOF, as the first ACK does: without it nothing is ever sent there.
+          const proved = sessions.trusted.get(header.sender)
+          if (proved === undefined) return
+          count(counters.operationsIn, operation._tag)
+          route(proved, operation, undefined, now)
+          return
+        }
         handshake = true
         count(counters.operationsIn, operation._tag)
         if (operation._tag === "CHALLENGE") {
@@ -161,6 +169,8 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<L
     sealing.trust(session.id)
     host.met({ id: session.id, address: from }, proof)
     if (proof.nonce.length > 0) sendProof({ id: session.id, address: from }, proof.nonce, now)
+    // Read here, so never again.
+    Sessions.accept(session, header)
     for (const waiting of parked) {
       if (Sessions.accept(session, waiting.header)) read(session, waiting.body, now)
       else counters.refused.replayed++
@@ -332,7 +342,10 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<L
           break
         case "Repaired": {
           const session = sessions.trusted.get(message.member)
-          if (session !== undefined) ReceiveStream.repaired(session.stream, message.upTo)
+          if (session === undefined) break
+          ReceiveStream.repaired(session.stream, message.upTo)
+          // Something was given up that the sender wrote after that repair began.
+          if (ReceiveStream.abandoned(session.stream)) host.gap(message.member)
           break
         }
         case "Forget":
@@ -416,9 +429,9 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<L
     repaired: (member, upTo) => void actor.offer({ _tag: "Repaired", member, upTo }),
     forget: (member) => void actor.offer({ _tag: "Forget", member }),
     isTrusted: (member) => sessions.trusted.has(member),
-    receivedOf: (member) => {
+    highestOf: (member) => {
       const session = sessions.trusted.get(member)
-      return session === undefined ? 0 : ReceiveStream.received(session.stream)
+      return session === undefined ? 0 : ReceiveStream.highest(session.stream)
     },
     hasGap: (member) => {
       const session = sessions.trusted.get(member)

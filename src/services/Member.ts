@@ -4,6 +4,7 @@
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
+import * as Deferred from "effect/Deferred"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -26,7 +27,7 @@ import * as Replica from "../domain/Replica.ts"
 import type { MemberId } from "../domain/Stamp.ts"
 import * as TimeInput from "../domain/TimeInput.ts"
 import type { Actor, Loop } from "./Actor.ts"
-import { CacheCore, closedError } from "./CacheCore.ts"
+import { CacheCore, closedError, requireKey } from "./CacheCore.ts"
 import * as Counters from "./Counters.ts"
 import { Entropy } from "./Entropy.ts"
 import { HostProcess } from "./HostProcess.ts"
@@ -119,8 +120,8 @@ export interface Member {
     options?: GatherOptions & { readonly key?: Key | undefined }
   ) => Effect.Effect<Gathered<string | undefined>, McCacheError.McCacheError>
   readonly flush: (options?: WaitOptions) => Effect.Effect<Flushed, McCacheError.McCacheError>
-  /** Checks an acknowledgement before the write that asks for it. */
-  readonly checkAcknowledgement: (ack: Acknowledgement) => void
+  /** Checks an acknowledgement and its timeout before the write that asks for it. */
+  readonly checkAcknowledgement: (ack: Acknowledgement, options?: WaitOptions) => void
   /** Waits until so many members applied what was written before the call. */
   readonly acknowledged: (ack: Acknowledgement, options?: WaitOptions) => Effect.Effect<void, McCacheError.McCacheError>
   readonly ready: Effect.Effect<void, McCacheError.McCacheError>
@@ -156,7 +157,10 @@ export const make = Effect.fnUntraced(function*(
   const keys = Redacted.value(configuration.cryptoKeys)
   const counters = Counters.make()
   const namespaces = new Map<string, Namespace>()
-  const cores = new Map<string, { readonly core: CacheCore<never>; readonly options: CacheOptions<never> }>()
+  const cores = new Map<string, Opened>()
+  /** Fails those that wait for other members when this one is closed. */
+  const ended = Deferred.makeUnsafe<never, McCacheError.McCacheError>()
+  const end = (): void => void Deferred.doneUnsafe(ended, Effect.fail(closedError()))
   const hybrid = HybridClock.make({ clockAheadMillisMax: protocol.clockAheadMillisMax })
   const places: Places = { last: 0 }
   const events = yield* PubSub.sliding<Housekeeper.ClusterEvent>(eventsCapacity)
@@ -167,7 +171,13 @@ export const make = Effect.fnUntraced(function*(
   let listener: Listener.Listener | undefined
   let housekeeper: Housekeeper.Housekeeper | undefined
 
-  const sealing = Sealing.make({ self, cluster: configuration.cluster, keys, nowMillis: time.ticks })
+  const sealing = Sealing.make({
+    self,
+    cluster: configuration.cluster,
+    keys,
+    nowMillis: time.ticks,
+    derivationsPerSecondMax: protocol.derivationsPerSecondMax
+  })
   const recordBytesMax = (): number => {
     let largest = configuration.cacheSizeBytes
     for (const namespace of namespaces.values()) largest = Math.max(largest, namespace.options.cacheSizeBytes)
@@ -290,7 +300,7 @@ export const make = Effect.fnUntraced(function*(
     }
     const known = cores.get(name)
     if (known !== undefined) {
-      requireSame(name, known.options, options)
+      requireSame(configuration, name, known, options)
       return known.core as unknown as CacheCore<V>
     }
     const settings = NamespaceOptions.resolve(configuration, options, name)
@@ -321,7 +331,7 @@ export const make = Effect.fnUntraced(function*(
     namespaces.set(name, namespace)
     keeper.opened(namespace)
     const core = new CacheCore<V>(namespace, codec, { time, counters, closed: () => closed })
-    cores.set(name, { core: core as unknown as CacheCore<never>, options: options as CacheOptions<never> })
+    cores.set(name, { core: core as unknown as CacheCore<never>, options: options as CacheOptions<never>, settings })
     return core
   }
 
@@ -475,7 +485,7 @@ export const make = Effect.fnUntraced(function*(
         multicaster.wake()
         return Effect.sync(() => Barriers.remove(multicaster.barriers, barrier))
       })
-      return wait.pipe(Effect.timeoutOrElse({
+      return Effect.raceFirst(wait, Deferred.await(ended)).pipe(Effect.timeoutOrElse({
         duration: timeoutMillis,
         orElse: () => {
           const late = [...made?.awaited ?? []].map((id) => {
@@ -513,13 +523,13 @@ export const make = Effect.fnUntraced(function*(
   }
 
   const untilReady = Effect.suspend(() =>
-    closed ? Effect.fail(closedError()) : Effect.callback<void, McCacheError.McCacheError>((resume) => {
-      const stop = keeper.when(
-        () => closed || (keeper.joined() && keeper.caughtUp()),
-        () => resume(closed ? Effect.fail(closedError()) : Effect.void)
-      )
-      return Effect.sync(stop)
-    })
+    closed ? Effect.fail(closedError()) : Effect.raceFirst(
+      Effect.callback<void>((resume) => {
+        const stop = keeper.when(() => !closed && keeper.joined() && keeper.caughtUp(), () => resume(Effect.void))
+        return Effect.sync(stop)
+      }),
+      Deferred.await(ended)
+    )
   )
 
   // ------------------------------------------------------------------------------------------------ closing
@@ -547,7 +557,8 @@ export const make = Effect.fnUntraced(function*(
         Cause.hasInterruptsOnly(cause) ? Effect.void : Effect.logError("McCache: close", cause)
       ),
       Effect.ensuring(Scope.close(scope, Exit.void)),
-      Effect.ensuring(PubSub.shutdown(events))
+      Effect.ensuring(PubSub.shutdown(events)),
+      Effect.ensuring(Effect.sync(end))
     )
   })
 
@@ -601,6 +612,7 @@ export const make = Effect.fnUntraced(function*(
     localMetrics,
     localChecksum: (name, key) => {
       if (closed) throw closedError()
+      if (key !== undefined) requireKey(key)
       return localChecksum(name, key)
     },
     clusterMetrics: (options = {}) =>
@@ -610,12 +622,17 @@ export const make = Effect.fnUntraced(function*(
         namespace: options.name
       })),
     clusterChecksum: (options = {}) =>
-      gather<string | undefined>(options, () => localChecksum(options.name, options.key), (request) => ({
-        _tag: "CHECKSUM",
-        request,
-        namespace: options.name,
-        key: options.key
-      })),
+      Effect.andThen(
+        attempt(() => {
+          if (options.key !== undefined) requireKey(options.key)
+        }),
+        gather<string | undefined>(options, () => localChecksum(options.name, options.key), (request) => ({
+          _tag: "CHECKSUM",
+          request,
+          namespace: options.name,
+          key: options.key
+        }))
+      ),
     flush: (options = {}) =>
       attempt(() => millisOf(options.timeout, protocol.ackTimeoutMillis)).pipe(
         Effect.flatMap((timeout) =>
@@ -632,7 +649,10 @@ export const make = Effect.fnUntraced(function*(
         ),
         Effect.withSpan("McCache.flush")
       ),
-    checkAcknowledgement: (ack) => void neededFor(ack),
+    checkAcknowledgement: (ack, options = {}) => {
+      neededFor(ack)
+      millisOf(options.timeout, protocol.ackTimeoutMillis)
+    },
     acknowledged: (ack, options = {}) =>
       attempt(() => ({ needed: neededFor(ack), timeout: millisOf(options.timeout, protocol.ackTimeoutMillis) })).pipe(
         Effect.flatMap(({ needed, timeout }) => barrier(needed, timeout)),
@@ -644,6 +664,7 @@ export const make = Effect.fnUntraced(function*(
     close,
     kill: Effect.suspend(() => {
       closed = true
+      end()
       return Effect.andThen(Scope.close(scope, Exit.void), PubSub.shutdown(events))
     }),
     closed: () => closed,
@@ -655,7 +676,7 @@ export const make = Effect.fnUntraced(function*(
 const idleListener = {
   forget: () => undefined,
   repaired: () => undefined,
-  receivedOf: () => 0,
+  highestOf: () => 0,
   hasGap: () => false,
   meeting: () => false
 }
@@ -664,15 +685,24 @@ const idleListener = {
 const pollUntil = (condition: () => boolean): Effect.Effect<void> =>
   Effect.suspend(() => condition() ? Effect.void : Effect.andThen(Effect.sleep(5), pollUntil(condition)))
 
-/** Asking again for an open namespace must ask for the same. */
-const requireSame = <A, B>(name: string, known: CacheOptions<A>, asked: CacheOptions<B>): void => {
-  const names = Object.keys(asked) as ReadonlyArray<keyof CacheOptions<B>>
-  for (const option of names) {
-    const value: unknown = asked[option]
-    if (value === undefined || Object.is(value, known[option])) continue
-    throw McCacheError.make(
-      "OptionsConflict",
-      `Cache ${JSON.stringify(name)} is open with another ${option}: open it once with its options, and then by name.`
-    )
-  }
+/** An open namespace, with what it was asked for and what that came to. */
+interface Opened {
+  readonly core: CacheCore<never>
+  readonly options: CacheOptions<never>
+  readonly settings: NamespaceOptions.NamespaceSettings
+}
+
+/** Asking again for an open namespace must ask for the same; what is not asked for may be anything. */
+const requireSame = <V>(configuration: Configuration, name: string, known: Opened, asked: CacheOptions<V>): void => {
+  const { onChange, value } = asked
+  const option = value !== undefined && !Object.is(value, known.options.value)
+    ? "value"
+    : onChange !== undefined && onChange !== known.options.onChange
+    ? "onChange"
+    : NamespaceOptions.differing(configuration, known.settings, asked, name)
+  if (option === undefined) return
+  throw McCacheError.make(
+    "OptionsConflict",
+    `Cache ${JSON.stringify(name)} is open with another ${option}: open it once with its options, and then by name.`
+  )
 }

@@ -8,7 +8,7 @@
  * 1. A number's content never changes, and a number is never used again, also after the actor was restarted.
  * 2. Nothing is sent under a number while no member counts: who comes later gets it by transfer.
  * 3. After the last data its number is announced until everybody has settled it (tail loss).
- * 4. Not more than `datagramsPerTurnMax` datagrams leave without a yield.
+ * 4. Not more than `yieldDatagrams` datagrams of data leave without a yield.
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -62,7 +62,6 @@ export interface Host {
   readonly lagging: (member: MemberId) => void
 }
 
-const datagramsPerTurnMax = 32
 const repeatsPerTurnMax = 256
 const queueCapacityMessages = 65_536
 
@@ -118,6 +117,8 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<M
   let pulseDue = Infinity
   let pulseIntervalMillis = 0
   let releaseDue = Infinity
+  /** After LEAVE nothing is sent: whoever forgot this member would meet it again, and wait for it until it is removed. */
+  let farewell = false
 
   const settledOf = (member: MemberId): number => FlowWindow.settledOf(flow, member) ?? 0
 
@@ -271,7 +272,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<M
       }
       return
     }
-    let budget = Math.min(datagramsPerTurnMax, FlowWindow.available(flow, SendStream.highest(stream)))
+    let budget = Math.min(protocol.yieldDatagrams, FlowWindow.available(flow, SendStream.highest(stream)))
     while (budget > 0) {
       if (readyAt === ready.length) {
         ready = []
@@ -321,6 +322,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<M
   // ------------------------------------------------------------------------------------------------ the actor
 
   const handle = (messages: ReadonlyArray<Message>): Effect.Effect<void> | undefined => {
+    if (farewell) return undefined
     const now = time.ticks()
     const controls = new Map<
       MemberId | undefined,
@@ -330,6 +332,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<M
     for (const message of messages) {
       switch (message._tag) {
         case "Control": {
+          if (message.operation._tag === "LEAVE") farewell = true
           const group = controls.get(message.to?.id)
           if (group === undefined) controls.set(message.to?.id, { to: message.to, list: [message.operation] })
           else group.list.push(message.operation)
@@ -356,6 +359,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<M
       }
     }
     for (const group of controls.values()) sendControls(group.to, group.list)
+    if (farewell) return dispatch()
     if (nacks.length > 0) repeat(nacks, now)
     sendData(now)
     for (const member of FlowWindow.due(flow, now, SendStream.lowest(stream))) host.lagging(member)
@@ -371,8 +375,8 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<M
 
   /** Tells the highest number after the last data, and asks when the window is closed. */
   const announce = (now: number): void => {
-    const closed = FlowWindow.counted(flow) > 0 && FlowWindow.available(flow, SendStream.highest(stream)) <= 0 &&
-      pending()
+    // Also while nobody counts: the first acknowledgement of the only other member may be lost.
+    const closed = pending() && FlowWindow.available(flow, SendStream.highest(stream)) <= 0 && !host.alone()
     if (!closed) FlowWindow.rest(flow)
     else if (FlowWindow.probe(flow, now)) {
       sendControls(undefined, [pulse()])
@@ -389,6 +393,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<M
   }
 
   const nextDue = (): number => {
+    if (farewell) return Infinity
     let due = Math.min(pulseDue, heldUntil, releaseDue, FlowWindow.nextDue(flow))
     if (pending() && heldUntil === Infinity) {
       const sendable = FlowWindow.counted(flow) === 0

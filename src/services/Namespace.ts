@@ -119,7 +119,7 @@ export class Namespace {
   /** When the replica last changed, in ticks. */
   changedTicks = 0
   readonly changes: PubSub.PubSub<Change>
-  /** Keys that await sending but were evicted (modes 0 and 2), with the clocks of their stamps. */
+  /** Keys that await sending but of which nothing is held any more (modes 0 and 2), with the clocks of their stamps. */
   readonly evictedUnsent = new Map<Key, number>()
   onChange: ((change: ChangedSinceRead) => void) | undefined
   #subscribers = 0
@@ -171,7 +171,7 @@ export class Namespace {
     this.replica = Replica.make(settings.options, host.clock, {
       put: (entry, previous, origin) => this.#put(entry, previous, origin),
       removed: (entry, reason, clock, origin) => this.#removed(entry, reason, clock, origin),
-      collided: (key, clock, origin) => this.#collided(key, clock, origin)
+      collided: (key, clock, origin, writer) => this.#collided(key, clock, origin, writer)
     })
     if (settings.floor > 0) this.#clearTo(settings.floor, "repair")
   }
@@ -182,6 +182,8 @@ export class Namespace {
   set(key: Key, value: Uint8Array, crc: number, expiresAt: number): number {
     const now = this.#host.time.now()
     const clock = Replica.stamp(this.replica, now)
+    // Modes 0 and 2 may have forgotten this write when a computation that began before it ends.
+    this.#touch(key)
     Replica.apply(this.replica, {
       _tag: "Put",
       key,
@@ -200,13 +202,12 @@ export class Namespace {
   delete(key: Key): boolean {
     const now = this.#host.time.now()
     const held = Replica.peek(this.replica, key, now) !== undefined
-    Replica.apply(this.replica, {
-      _tag: "Del",
-      key,
-      clock: Replica.stamp(this.replica, now),
-      writer: this.#host.self,
-      origin: "local"
-    }, now)
+    // Mode 2 keeps no tombstone: nothing else would tell a computation in flight that its result is old.
+    this.#touch(key)
+    const clock = Replica.stamp(this.replica, now)
+    Replica.apply(this.replica, { _tag: "Del", key, clock, writer: this.#host.self, origin: "local" }, now)
+    // Mode 2 keeps no tombstone that the Multicaster could read the delete from.
+    if (this.options.mode === 2) this.evictedUnsent.set(key, clock)
     this.#send(key)
     return held
   }
@@ -239,6 +240,7 @@ export class Namespace {
     this.changedTicks = this.#host.time.ticks()
     if (!this.outbox.add(key)) {
       this.#host.counters.outboxOverflows++
+      this.evictedUnsent.clear()
       this.#host.overflowed()
     }
     this.#host.wakeMulticaster()
@@ -281,6 +283,7 @@ export class Namespace {
   }
 
   #touch(key: Key): void {
+    if (this.#filling.size === 0) return
     const fillings = this.#filling.get(key)
     if (fillings !== undefined) { for (const filling of fillings) filling.touched = true }
   }
@@ -404,12 +407,13 @@ export class Namespace {
         tally.evicts++
         // Evicted before it was sent: in mode 1 the others evict it alike; else they must learn that theirs is old.
         if (this.options.mode === 1) this.outbox.remove(entry.key)
-        else if (this.outbox.has(entry.key)) this.evictedUnsent.set(entry.key, entry.clock)
+        else this.#goneUnsent(entry)
         this.#publish("evict", entry.key, entry.clock, entry.writer, origin)
         return
       }
       case "expire": {
         tally.expired++
+        if (this.options.mode === 2) this.#goneUnsent(entry)
         this.#publish("expire", entry.key, entry.clock, entry.writer, origin)
         return
       }
@@ -426,6 +430,7 @@ export class Namespace {
       case "invalidate":
       case "repair": {
         tally.deletes++
+        if (reason === "repair" && this.options.mode === 2) this.#goneUnsent(entry)
         this.#publish("delete", entry.key, clock, entry.writer, origin)
       }
     }
@@ -436,10 +441,15 @@ export class Namespace {
     }
   }
 
-  #collided(key: Key, clock: number, origin: Replica.Origin): void {
+  /** What goes before it was sent must be told all the same, where others hold what it made old. */
+  #goneUnsent(entry: Record.Entry): void {
+    if (this.outbox.has(entry.key)) this.evictedUnsent.set(entry.key, entry.clock)
+  }
+
+  #collided(key: Key, clock: number, origin: Replica.Origin, writer: MemberId): void {
     this.tally.collisions++
     this.#host.counters.collisions++
-    this.#publish("incoherent", key, clock, StampOf.collisionWriter, origin)
+    this.#publish("incoherent", key, clock, writer, origin)
   }
 
   #changed(now: number): void {
@@ -486,6 +496,8 @@ export const open = Effect.fnUntraced(function*(
   settings: Omit<ConstructorParameters<typeof Namespace>[1], "changes">
 ): Effect.fn.Return<Namespace, never, Scope.Scope> {
   const changes = yield* PubSub.sliding<Change>(changesCapacity)
+  // Who waits for changes of a closed member would wait for ever.
+  yield* Effect.addFinalizer(() => PubSub.shutdown(changes))
   let namespace: Namespace | undefined
   const inbox = yield* Actor.start<Delivery>({
     name: `namespace ${JSON.stringify(settings.name)}`,

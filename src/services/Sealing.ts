@@ -42,7 +42,6 @@ const crcBytes = 4
 const epochDatagramsMax = 2 ** 24
 const epochMillisMax = 24 * 3_600_000
 const formerEpochMillis = 10_000
-const derivationsPerSecondMax = 200
 /** Subkeys of senders that are not trusted (yet). */
 const strangersMax = 1_024
 
@@ -72,6 +71,8 @@ export const make = (options: {
   readonly keys: ReadonlyArray<Uint8Array>
   /** Monotonic milliseconds. */
   readonly nowMillis: () => number
+  /** Keys derived a second for senders that are not known, at most. */
+  readonly derivationsPerSecondMax: number
 }): Sealing => {
   const sealed = options.keys.length > 0
   const overheadBytes = Datagram.headerBytes + (sealed ? tagBytes : crcBytes)
@@ -162,7 +163,7 @@ export const make = (options: {
       derivationsSince = now
       derivations = 0
     }
-    return ++derivations <= derivationsPerSecondMax
+    return ++derivations <= options.derivationsPerSecondMax
   }
 
   const open = (datagram: Uint8Array, header: Datagram.Header): Uint8Array | OpenFailure => {

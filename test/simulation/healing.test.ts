@@ -161,3 +161,30 @@ describe("a member whose clock jumps back", () => {
       }
     }).pipe(Effect.scoped))
 })
+
+describe("members that die while somebody still has to repair with them", () => {
+  it.effect("are removed in time all the same", () =>
+    Effect.gen(function*() {
+      const others = ["b", "c", "d", "e", "f"]
+      const cluster = yield* Cluster.make({
+        seed: 81,
+        // Little is kept for repeats, so that what "a" does not hear must be repaired.
+        options: { cacheTtl: 0, cacheMax: 1_000, protocol: { retainBytesMax: 1_048_576 } },
+        faults: { delay: { minMillis: 1, maxMillis: 2 } }
+      })
+      for (const name of ["a", ...others]) (yield* cluster.join(name)).member.cache("n")
+      yield* cluster.advance("3 seconds")
+      for (const name of others) cluster.hub.block(name, "a")
+      for (let round = 0; round < 30; round++) {
+        for (const name of others) cluster.node(name).member.cache("n").set(`${name}${round}`, "x".repeat(100_000))
+        yield* cluster.advance(50)
+      }
+      cluster.heal()
+      const a = cluster.node("a").member
+      for (let step = 0; step < 3_000 && a.localMetrics().network.abandoned === 0; step++) yield* cluster.advance(1)
+      assert.isAbove(a.localMetrics().network.abandoned, 0)
+      for (const name of others) yield* cluster.kill(name)
+      yield* cluster.advance("17 seconds")
+      assert.deepStrictEqual(a.members().map(({ state }) => state), ["self"])
+    }).pipe(Effect.scoped))
+})
