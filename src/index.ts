@@ -24,16 +24,10 @@ export { McCache } from "./runtime/McCache.ts"
 export type { ProcessOptions } from "./runtime/Open.ts"
 export type { Cache, WriteOptions } from "./services/Cache.ts"
 export type { Metadata, NamespaceMetrics, SetOptions } from "./services/CacheCore.ts"
-export type { ClusterEvent } from "./services/Housekeeper.ts"
+export type { Change, ChangedSinceRead } from "./services/Changes.ts"
+export type { ClusterEvent } from "./services/ClusterEvent.ts"
+export type { Gathered, GatherOptions, MemberInfo } from "./services/Gather.ts"
 export type { McCacheService } from "./services/McCacheService.ts"
-export type {
-  Acknowledgement,
-  CacheOptions,
-  Flushed,
-  Gathered,
-  GatherOptions,
-  MemberInfo,
-  MemberMetrics,
-  WaitOptions
-} from "./services/Member.ts"
-export type { Change, ChangedSinceRead } from "./services/Namespace.ts"
+export type { CacheOptions } from "./services/Member.ts"
+export type { MemberMetrics } from "./services/Reports.ts"
+export type { Acknowledgement, Flushed, WaitOptions } from "./services/Waits.ts"

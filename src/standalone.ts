@@ -36,34 +36,22 @@ import {
   type NamespaceMetrics,
   type SetOptions
 } from "./services/CacheCore.ts"
-import type { ClusterEvent } from "./services/Housekeeper.ts"
-import type {
-  CacheOptions,
-  Flushed,
-  Gathered,
-  GatherOptions,
-  Member,
-  MemberInfo,
-  MemberMetrics,
-  WaitOptions
-} from "./services/Member.ts"
-import type { Change } from "./services/Namespace.ts"
+import type { Change } from "./services/Changes.ts"
+import type { ClusterEvent } from "./services/ClusterEvent.ts"
+import type { Gathered, GatherOptions, MemberInfo } from "./services/Gather.ts"
+import type { CacheOptions, Member } from "./services/Member.ts"
+import type { MemberMetrics } from "./services/Reports.ts"
+import type { Flushed, WaitOptions } from "./services/Waits.ts"
 
 export type { Key, Options }
 export type { WriteOptions } from "./services/Cache.ts"
 export type { Metadata, NamespaceMetrics, SetOptions } from "./services/CacheCore.ts"
-export type { ClusterEvent } from "./services/Housekeeper.ts"
-export type {
-  Acknowledgement,
-  CacheOptions,
-  Flushed,
-  Gathered,
-  GatherOptions,
-  MemberInfo,
-  MemberMetrics,
-  WaitOptions
-} from "./services/Member.ts"
-export type { Change, ChangedSinceRead } from "./services/Namespace.ts"
+export type { Change, ChangedSinceRead } from "./services/Changes.ts"
+export type { ClusterEvent } from "./services/ClusterEvent.ts"
+export type { Gathered, GatherOptions, MemberInfo } from "./services/Gather.ts"
+export type { CacheOptions } from "./services/Member.ts"
+export type { MemberMetrics } from "./services/Reports.ts"
+export type { Acknowledgement, Flushed, WaitOptions } from "./services/Waits.ts"
 export { McCacheError }
 
 /** Runs an effect as a Promise that rejects with the `McCacheError` itself. */
@@ -247,8 +235,7 @@ export class StandaloneCache<V> {
     requireEvent(event, ["change"])
     if (this.#member.closed()) throw closedError()
     if (this.#listeners.has(listener)) return this
-    this.#core.namespace.subscribed(1)
-    this.#listeners.set(listener, listen(Stream.fromPubSub(this.#core.namespace.changes), listener))
+    this.#listeners.set(listener, listen(this.#core.namespace.changes.stream, listener))
     return this
   }
 
@@ -257,7 +244,6 @@ export class StandaloneCache<V> {
     const fiber = this.#listeners.get(listener)
     if (fiber === undefined) return this
     this.#listeners.delete(listener)
-    this.#core.namespace.subscribed(-1)
     Effect.runFork(Fiber.interrupt(fiber))
     return this
   }

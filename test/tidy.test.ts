@@ -25,8 +25,7 @@ const matching = (paths: ReadonlyArray<string>, pattern: RegExp): ReadonlyArray<
     read(path).split("\n").flatMap((line, index) => pattern.test(line) ? [`${path}:${index + 1}: ${line.trim()}`] : [])
   )
 
-/** A file may be longer only by name. */
-const linesMax = (path: string): number => path === "src/services/Member.ts" ? 700 : 500
+const linesMax = 500
 
 describe("documents", () => {
   it("docs/protocol.md has a row with the number of every operation", () => {
@@ -66,7 +65,7 @@ describe("the tree", () => {
 
   it("keeps the files of src short", () => {
     const long = source.map((path) => ({ path, lines: read(path).split("\n").length - 1 }))
-      .filter(({ lines, path }) => lines > linesMax(path))
+      .filter(({ lines }) => lines > linesMax)
     assert.deepStrictEqual(long, [])
   })
 

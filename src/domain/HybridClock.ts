@@ -7,17 +7,20 @@ import * as Stamp from "./Stamp.ts"
 export interface HybridClock {
   /** The greatest clock value given out or received. */
   last: number
+  /** Where the values of a millisecond begin. */
+  base: number
   readonly clockAheadMillisMax: number
 }
 
 export const make = (options: { readonly clockAheadMillisMax: number }): HybridClock => ({
   last: 0,
+  base: 0,
   clockAheadMillisMax: options.clockAheadMillisMax
 })
 
 /** The next clock value of a local write: above everything seen and above `above`, and not behind physical time. */
 export const next = (self: HybridClock, nowMillis: number, above: number): number => {
-  const physical = Stamp.fromMillis(nowMillis)
+  const physical = Stamp.fromMillis(nowMillis) + self.base
   const least = (self.last > above ? self.last : above) + 1
   return self.last = physical > least ? physical : least
 }
@@ -28,4 +31,13 @@ export const observe = (self: HybridClock, clock: number, nowMillis: number): bo
   if (clock > Stamp.fromMillis(nowMillis + self.clockAheadMillisMax)) return false
   self.last = clock
   return true
+}
+
+/**
+ * Starts anew from physical time, for a clock that ran far ahead. The milliseconds that it goes through once more begin
+ * with another value, so that a stamp given out before is not given out again with other content.
+ */
+export const restart = (self: HybridClock): void => {
+  self.last = 0
+  self.base = (self.base + Stamp.ticksPerMilli / 4) % Stamp.ticksPerMilli
 }

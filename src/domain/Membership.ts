@@ -24,7 +24,7 @@ export interface Member {
   readonly metMillis: number
   /** Its physical clock minus ours: the greatest of the last samples, as delay only makes them smaller. */
   offsetMillis: number
-  readonly offsets: Array<number>
+  readonly samples: Array<{ readonly atMillis: number; offsetMillis: number }>
   /** What it told of its namespaces, by name. */
   readonly summaries: Map<string, NamespaceSummary>
   /** Whether it told them at all. */
@@ -65,7 +65,7 @@ export const add = (
     metMillis: nowMillis,
     summaries: new Map(),
     told: false,
-    offsets: []
+    samples: []
   }
   self.members.set(member.id, added)
   return added
@@ -104,13 +104,24 @@ export const tick = (
   return { suspected, removed }
 }
 
-const offsetSamples = 8
+const samplesMax = 8
+/**
+ * Samples that come this close to each other count as one: after a pause, a socket holds many messages that are all as old
+ * as the pause was long, and none of them may push out the good samples from before it.
+ */
+const sampleIntervalMillis = 500
 
 /** Notes a sample of a member's clock against ours. */
-export const sampleOffset = (member: Member, offsetMillis: number): void => {
-  member.offsets.push(offsetMillis)
-  if (member.offsets.length > offsetSamples) member.offsets.shift()
-  member.offsetMillis = Math.max(...member.offsets)
+export const sampleOffset = (member: Member, offsetMillis: number, nowMillis: number): void => {
+  const { samples } = member
+  const last = samples.at(-1)
+  if (last !== undefined && nowMillis - last.atMillis < sampleIntervalMillis) {
+    last.offsetMillis = Math.max(last.offsetMillis, offsetMillis)
+  } else {
+    samples.push({ atMillis: nowMillis, offsetMillis })
+    if (samples.length > samplesMax) samples.shift()
+  }
+  member.offsetMillis = Math.max(...samples.map((sample) => sample.offsetMillis))
 }
 
 /** A corrected clock is kept to itself again only when it is nearer than this share of `clockKeepMillis`. */

@@ -43,10 +43,10 @@ export class Outbox {
     return true
   }
 
-  /** A clear supersedes an earlier one. */
+  /** A clear supersedes an earlier one, and takes its place. */
   addClear(clock: number): void {
+    if (this.#clear === 0) this.#clearPlace = ++this.#places.last
     this.#clear = clock
-    this.#clearPlace = ++this.#places.last
   }
 
   has(key: Key): boolean {

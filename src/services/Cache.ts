@@ -10,12 +10,14 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
-import * as Stream from "effect/Stream"
+import type * as Stream from "effect/Stream"
 import type { Key } from "../domain/Key.ts"
 import { McCacheError } from "../domain/McCacheError.ts"
+import { attempt } from "./Attempt.ts"
 import type { CacheCore, Metadata, NamespaceMetrics, SetOptions } from "./CacheCore.ts"
-import type { Acknowledgement, Member } from "./Member.ts"
-import type { Change } from "./Namespace.ts"
+import type { Change } from "./Changes.ts"
+import type { Member } from "./Member.ts"
+import type { Acknowledgement } from "./Waits.ts"
 
 /**
  * How a value is written. `ttl`: **a plain number is seconds**, 0 is for ever. `ack`: wait until all members live at the
@@ -89,16 +91,6 @@ export interface Cache<V> {
   readonly checksum: (key?: Key) => Effect.Effect<string | undefined, McCacheError>
 }
 
-/** Runs local work; what it throws as `McCacheError` is the effect's failure. */
-export const local = <A>(evaluate: () => A): Effect.Effect<A, McCacheError> =>
-  Effect.suspend(() => {
-    try {
-      return Effect.succeed(evaluate())
-    } catch (error) {
-      return error instanceof McCacheError ? Effect.fail(error) : Effect.die(error)
-    }
-  })
-
 /** What one computation came to, for those that wait for it. */
 type Computed<V, E> = Exit.Exit<V, E> | "again"
 
@@ -114,9 +106,9 @@ export const make = <V>(
 
   const write = (options: WriteOptions | undefined, apply: () => void): Effect.Effect<void, McCacheError> => {
     const ack = options?.ack
-    if (ack === undefined) return local(apply)
+    if (ack === undefined) return attempt(apply)
     return Effect.andThen(
-      local(() => {
+      attempt(() => {
         // What cannot be reached fails before anything is written.
         member.checkAcknowledgement(ack, { timeout: options?.timeout })
         apply()
@@ -144,7 +136,7 @@ export const make = <V>(
       const deferred = Deferred.makeUnsafe<Computed<V, unknown>>()
       computing.set(key, deferred)
       return restore(compute).pipe(
-        Effect.tap((value) => local(() => fill.store(value))),
+        Effect.tap((value) => attempt(() => fill.store(value))),
         Effect.onExit((exit) =>
           Effect.sync(() => {
             fill.end()
@@ -160,32 +152,27 @@ export const make = <V>(
 
   return {
     name: core.name,
-    get: (key) => local(() => optional(core.lookup(key))),
+    get: (key) => attempt(() => optional(core.lookup(key))),
     getUnsafe: (key) => core.get(key),
-    peek: (key) => local(() => optional(core.glance(key))),
-    has: (key) => local(() => core.has(key)),
+    peek: (key) => attempt(() => optional(core.glance(key))),
+    has: (key) => attempt(() => core.has(key)),
     set: (key, value, options) => write(options, () => core.set(key, value, options)),
     setMany: (entries, options) => write(options, () => core.setMany(entries, options)),
-    setDefault: (key, value, options) => local(() => core.setDefault(key, value, options)),
+    setDefault: (key, value, options) => attempt(() => core.setDefault(key, value, options)),
     getOrSet,
-    delete: (key) => local(() => core.delete(key)),
-    deleteMany: (keys) => local(() => core.deleteMany(keys)),
-    pop: (key) => local(() => optional(core.pop(key))),
-    popItem: () => local(() => Option.fromNullishOr(core.popItem())),
-    clear: () => local(() => core.clear()),
-    size: local(() => core.size),
-    bytes: local(() => core.bytes),
-    keys: local(() => core.keys()),
-    values: local(() => core.values()),
-    entries: local(() => core.entries()),
-    metadata: (key) => local(() => Option.fromNullishOr(core.metadata(key))),
-    changes: Stream.suspend(() => {
-      core.namespace.subscribed(1)
-      return Stream.fromPubSub(core.namespace.changes).pipe(
-        Stream.ensuring(Effect.sync(() => core.namespace.subscribed(-1)))
-      )
-    }),
+    delete: (key) => attempt(() => core.delete(key)),
+    deleteMany: (keys) => attempt(() => core.deleteMany(keys)),
+    pop: (key) => attempt(() => optional(core.pop(key))),
+    popItem: () => attempt(() => Option.fromNullishOr(core.popItem())),
+    clear: () => attempt(() => core.clear()),
+    size: attempt(() => core.size),
+    bytes: attempt(() => core.bytes),
+    keys: attempt(() => core.keys()),
+    values: attempt(() => core.values()),
+    entries: attempt(() => core.entries()),
+    metadata: (key) => attempt(() => Option.fromNullishOr(core.metadata(key))),
+    changes: core.namespace.changes.stream,
     metrics: Effect.sync(() => core.metrics),
-    checksum: (key) => local(() => core.checksum(key))
+    checksum: (key) => attempt(() => core.checksum(key))
   }
 }

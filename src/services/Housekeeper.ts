@@ -17,24 +17,13 @@ import * as Stamp from "../domain/Stamp.ts"
 import type { MemberId } from "../domain/Stamp.ts"
 import * as Actor from "./Actor.ts"
 import * as AntiEntropy from "./AntiEntropy.ts"
+import type { ClusterEvent } from "./ClusterEvent.ts"
 import type { Counters } from "./Counters.ts"
 import type { MemberTime } from "./MemberTime.ts"
 import type { Destination, Multicaster } from "./Multicaster.ts"
 import type { Namespace } from "./Namespace.ts"
 import * as Requests from "./Requests.ts"
 import * as Responder from "./Responder.ts"
-
-/** What happens in the cluster, for `events` and the log. @category models */
-export type ClusterEvent =
-  | {
-    readonly type: "joined" | "left" | "removed" | "suspected" | "recovered" | "ready" | "lagging"
-    readonly member: MemberId
-  }
-  | { readonly type: "incoherent"; readonly namespace: string; readonly member: MemberId; readonly records: number }
-  | { readonly type: "lost"; readonly member: MemberId }
-  | { readonly type: "conflict"; readonly namespace: string; readonly member: MemberId; readonly detail: string }
-  | { readonly type: "clock"; readonly correctionMillis: number }
-  | { readonly type: "refused"; readonly member: MemberId; readonly detail: string }
 
 type Message =
   | { readonly _tag: "Met"; readonly from: Destination; readonly proof: Proof }
@@ -74,7 +63,7 @@ export interface Host {
   readonly floor: () => number
   /** The last value of the member's hybrid clock. */
   readonly clockLast: () => number
-  readonly clearAll: (clock: number) => void
+  readonly clearAll: (clock: number) => boolean
   readonly metrics: (namespace: string | undefined) => string
   readonly checksum: (namespace: string | undefined, key: string | number | undefined) => string
   /** The clock ran so far ahead that others refuse our stamps: start anew, empty. */
@@ -255,7 +244,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
   // ------------------------------------------------------------------------------------------------ messages
 
   const noteOffset = (member: Membership.Member, physicalMillis: number): void => {
-    Membership.sampleOffset(member, physicalMillis - time.physical())
+    Membership.sampleOffset(member, physicalMillis - time.physical(), time.ticks())
     const before = time.correctionMillis()
     const correction = Membership.correction(membership, ready, before)
     // Following a median that wanders by a few milliseconds would make time restless.

@@ -58,7 +58,8 @@ export interface Host {
   /** Something of this sender was given up: repair with it. */
   readonly gap: (member: MemberId) => void
   /** A clear of all namespaces. */
-  readonly clearAll: (clock: number) => void
+  /** False: refused, the stamp is too far ahead. */
+  readonly clearAll: (clock: number) => boolean
 }
 
 export interface Listener {
@@ -268,7 +269,9 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<L
       case "DEL":
       case "CLEAR": {
         if (operation._tag === "CLEAR" && operation.namespace === "") {
-          host.clearAll(operation.clock)
+          if (host.clearAll(operation.clock)) return
+          counters.refused.clock++
+          if (token !== undefined) token.refused = true
           return
         }
         const namespace = host.namespaces.get(operation.namespace)

@@ -7,19 +7,13 @@ import * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
 import type { Key } from "../domain/Key.ts"
 import type { McCacheError } from "../domain/McCacheError.ts"
+import { attempt } from "./Attempt.ts"
 import * as Cache from "./Cache.ts"
-import { local } from "./Cache.ts"
-import type { ClusterEvent } from "./Housekeeper.ts"
-import type {
-  CacheOptions,
-  Flushed,
-  Gathered,
-  GatherOptions,
-  Member,
-  MemberInfo,
-  MemberMetrics,
-  WaitOptions
-} from "./Member.ts"
+import type { ClusterEvent } from "./ClusterEvent.ts"
+import type { Gathered, GatherOptions, MemberInfo } from "./Gather.ts"
+import type { CacheOptions, Member } from "./Member.ts"
+import type { MemberMetrics } from "./Reports.ts"
+import type { Flushed, WaitOptions } from "./Waits.ts"
 
 /** Measures the way to another host with the system's `ping`. */
 export interface PathProbe {
@@ -72,7 +66,7 @@ export const make = (member: Member, probe: PathProbe): McCacheService => {
   return {
     id: member.id,
     cache: <V>(name = "default", options?: CacheOptions<V>) =>
-      local(() => {
+      attempt(() => {
         const core = member.cache(name, options)
         let cache = caches.get(name)
         if (cache === undefined) {
@@ -82,9 +76,9 @@ export const make = (member: Member, probe: PathProbe): McCacheService => {
         return cache as unknown as Cache.Cache<V>
       }),
     clear: member.clear,
-    members: local(() => member.members()),
+    members: attempt(() => member.members()),
     localMetrics: (name) => Effect.sync(() => member.localMetrics(name)),
-    localChecksum: (name, key) => local(() => member.localChecksum(name, key)),
+    localChecksum: (name, key) => attempt(() => member.localChecksum(name, key)),
     clusterMetrics: member.clusterMetrics,
     clusterChecksum: member.clusterChecksum,
     flush: member.flush,

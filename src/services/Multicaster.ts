@@ -77,7 +77,8 @@ export interface Multicaster {
   readonly lowest: () => number
   readonly highest: () => number
   /** Queues the clear of all namespaces. */
-  readonly clearAll: (clock: number) => void
+  /** Sends a clear of a namespace that is not open here, or of all (`""`). */
+  readonly clear: (namespace: string, clock: number) => void
   /** Peers must repair from this member: a number is given up on purpose. */
   readonly skip: () => void
   readonly barriers: Barriers.Barriers
@@ -111,7 +112,8 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<M
   /** Bodies of records that are taken from the outbox but not numbered yet: at most those of one record. */
   let ready: Array<Uint8Array> = []
   let readyAt = 0
-  let clearAllClock = 0
+  /** Clears of all namespaces (`""`) and of those that are not open here, not sent yet. */
+  const clears = new Map<string, { readonly clock: number; readonly place: number }>()
   let outboxNext = 0
   let heldUntil = Infinity
   let pulseDue = Infinity
@@ -172,6 +174,13 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<M
 
   // ------------------------------------------------------------------------------------------------ the outbox
 
+  /** Whether a stamp is so far ahead of the clock that others would refuse it: it waits until it is not. */
+  const isAhead = (clock: number): boolean => {
+    if (Stamp.toMillis(clock) - time.now() <= protocol.outboxAheadMillisMax) return false
+    heldUntil = time.ticks() + 10
+    return true
+  }
+
   /** The write that tells the present state of a key, or `undefined` when there is nothing to tell (any more). */
   const writeOf = (namespace: Namespace, key: Key): Write | "later" | undefined => {
     const record = Replica.record(namespace.replica, key)
@@ -182,8 +191,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<M
         ? undefined
         : { _tag: "DEL", namespace: namespace.name, key, clock: evicted, writer: host.self }
     }
-    // A stamp too far ahead of the clock would be refused by the others.
-    if (Stamp.toMillis(record.clock) - time.now() > protocol.outboxAheadMillisMax) return "later"
+    if (isAhead(record.clock)) return "later"
     if (record.kind === "tombstone") {
       return { _tag: "DEL", namespace: namespace.name, key, clock: record.clock, writer: record.writer }
     }
@@ -206,26 +214,28 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<M
 
   /** Takes from the outboxes, in turn, until a body is full or nothing is left. */
   const fill = (): void => {
-    if (clearAllClock > 0) {
-      pack({ _tag: "CLEAR", namespace: "", clock: clearAllClock, writer: host.self })
-      clearAllClock = 0
+    for (const [namespace, { clock }] of clears) {
+      if (isAhead(clock)) continue
+      clears.delete(namespace)
+      pack({ _tag: "CLEAR", namespace, clock, writer: host.self })
     }
     const namespaces = [...host.namespaces.values()].filter((namespace) => namespace.outbox.size > 0)
     let idle = 0
     while (ready.length === 0 && idle < namespaces.length) {
       const namespace = namespaces[outboxNext++ % namespaces.length]
-      const clear = namespace.outbox.takeClear()
-      if (clear > 0) pack({ _tag: "CLEAR", namespace: namespace.name, clock: clear, writer: host.self })
       idle++
+      const clear = namespace.outbox.takeClear()
+      if (clear > 0 && isAhead(clear)) {
+        namespace.outbox.addClear(clear)
+        continue
+      }
+      if (clear > 0) pack({ _tag: "CLEAR", namespace: namespace.name, clock: clear, writer: host.self })
       // A namespace sends up to a datagram's worth before the next has its turn.
       while (ready.length === 0) {
         const key = namespace.outbox.peek()
         if (key === undefined) break
         const write = writeOf(namespace, key)
-        if (write === "later") {
-          heldUntil = time.ticks() + 10
-          break
-        }
+        if (write === "later") break
         namespace.outbox.taken()
         idle = 0
         if (write !== undefined) pack(write)
@@ -245,11 +255,11 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<M
     dataPacker.flush()
     ready = []
     readyAt = 0
-    clearAllClock = 0
+    clears.clear()
   }
 
   const outboxKeys = (): number => {
-    let keys = clearAllClock > 0 ? 1 : 0
+    let keys = clears.size
     for (const namespace of host.namespaces.values()) keys += namespace.outbox.size
     return keys
   }
@@ -258,6 +268,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<M
 
   const oldestPlace = (): number => {
     let oldest = Infinity
+    for (const { place } of clears.values()) oldest = Math.min(oldest, place)
     for (const namespace of host.namespaces.values()) oldest = Math.min(oldest, namespace.outbox.oldest())
     return oldest
   }
@@ -428,8 +439,8 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<M
     },
     lowest: () => SendStream.lowest(stream),
     highest: () => SendStream.highest(stream),
-    clearAll: (clock) => {
-      clearAllClock = Math.max(clearAllClock, clock)
+    clear: (namespace, clock) => {
+      clears.set(namespace, { clock, place: clears.get(namespace)?.place ?? ++host.places.last })
       actor.wake()
     },
     skip: () => {

@@ -6,41 +6,19 @@
  * it did comes back through the observer, which feeds the counters, the subscribers of changes, and the callback.
  */
 import * as Effect from "effect/Effect"
-import * as PubSub from "effect/PubSub"
 import type * as Scope from "effect/Scope"
 import type * as HybridClock from "../domain/HybridClock.ts"
 import type { Key } from "../domain/Key.ts"
 import { Outbox, type Places } from "../domain/Outbox.ts"
 import type * as Record from "../domain/Record.ts"
 import * as Replica from "../domain/Replica.ts"
-import type { MemberId, Stamp } from "../domain/Stamp.ts"
+import type { MemberId } from "../domain/Stamp.ts"
 import * as StampOf from "../domain/Stamp.ts"
 import * as Actor from "./Actor.ts"
+import type { ChangedSinceRead } from "./Changes.ts"
+import * as Changes from "./Changes.ts"
 import type { Counters } from "./Counters.ts"
 import type { MemberTime } from "./MemberTime.ts"
-
-/** What happened to a key, as `changes` and `on("change")` tell it. @category models */
-export interface Change {
-  readonly type: "set" | "delete" | "clear" | "expire" | "evict" | "incoherent"
-  readonly namespace: string
-  readonly key: Key
-  readonly stamp: Stamp
-  readonly origin: "local" | "remote" | "repair"
-}
-
-/** A key that was looked up here not long ago changed elsewhere (section 6, rule 11). @category models */
-export interface ChangedSinceRead {
-  readonly type: "delete" | "update" | "incoherent"
-  readonly namespace: string
-  readonly key: Key
-  /** When it was looked up, Unix milliseconds. */
-  readonly lookedUpAt: number
-  readonly stamp: Stamp
-  readonly elapsedMillis: number
-  readonly previousCrc: number
-  /** The checksum of the new value; `undefined` when there is none. */
-  readonly crc: number | undefined
-}
 
 /** Marks a datagram whose records are being folded: settled when the last namespace that it touches has folded. */
 export interface Token {
@@ -100,8 +78,6 @@ interface Filling {
 }
 
 const inboxCapacityDeliveries = 16_384
-/** Changes that a subscriber may lag behind before it misses the oldest. */
-export const changesCapacity = 4_096
 
 export class Namespace {
   readonly name: string
@@ -118,14 +94,11 @@ export class Namespace {
   caughtUp = false
   /** When the replica last changed, in ticks. */
   changedTicks = 0
-  readonly changes: PubSub.PubSub<Change>
+  readonly changes: Changes.Changes
   /** Keys that await sending but of which nothing is held any more (modes 0 and 2), with the clocks of their stamps. */
   readonly evictedUnsent = new Map<Key, number>()
-  onChange: ((change: ChangedSinceRead) => void) | undefined
-  #subscribers = 0
   readonly #host: Host
   readonly #filling = new Map<Key, Array<Filling>>()
-  readonly #callbacks: Array<ChangedSinceRead> = []
   #lastFold: Delivery | undefined = undefined
   /** The inbox; set by `open`. */
   inbox: Actor.Actor<Delivery>
@@ -138,9 +111,8 @@ export class Namespace {
       readonly ttlMillis: number
       readonly fingerprint: string
       readonly sizing: string
-      readonly onChange: ((change: ChangedSinceRead) => void) | undefined
       readonly floor: number
-      readonly changes: PubSub.PubSub<Change>
+      readonly changes: Changes.Changes
     },
     inbox: Actor.Actor<Delivery>
   ) {
@@ -150,7 +122,6 @@ export class Namespace {
     this.ttlMillis = settings.ttlMillis
     this.fingerprint = settings.fingerprint
     this.sizing = settings.sizing
-    this.onChange = settings.onChange
     this.changes = settings.changes
     this.inbox = inbox
     this.tally = {
@@ -221,17 +192,14 @@ export class Namespace {
     return clock
   }
 
-  /** Raises the floor to that of a clear of all namespaces, which travels by itself. */
+  /** Raises the floor to that of another member, or of a clear of all namespaces, which travels by itself. */
   clearWith(clock: number): void {
     if (clock > this.replica.floor) this.#clearTo(clock, "remote")
   }
 
   #clearTo(clock: number, origin: Replica.Origin): void {
-    Replica.apply(
-      this.replica,
-      { _tag: "Clear", clock, writer: this.#host.self, origin },
-      Math.max(this.#host.time.now(), StampOf.toMillis(clock))
-    )
+    const clear: Replica.Event = { _tag: "Clear", clock, writer: this.#host.self, origin }
+    if (Replica.apply(this.replica, clear, this.#host.time.now()) === "refused") return
     for (const fillings of this.#filling.values()) for (const filling of fillings) filling.touched = true
     this.changedTicks = this.#host.time.ticks()
   }
@@ -304,7 +272,7 @@ export class Namespace {
       this.#lastFold = undefined
       this.#host.settled(delivery.tokens)
     }
-    return this.#runCallbacks()
+    return this.changes.callBack()
   }
 
   /** Folds one event of another member. */
@@ -338,45 +306,7 @@ export class Namespace {
     for (const fillings of this.#filling.values()) for (const filling of fillings) filling.touched = true
   }
 
-  #runCallbacks(): Effect.Effect<void> | undefined {
-    if (this.#callbacks.length === 0) return undefined
-    const changes = this.#callbacks.splice(0)
-    const callback = this.onChange
-    if (callback === undefined) return undefined
-    const counters = this.#host.counters
-    return Effect.forEach(
-      changes,
-      (change) =>
-        Effect.try({ try: () => callback(change), catch: (cause) => cause }).pipe(
-          Effect.catch((cause) =>
-            Effect.suspend(() => {
-              counters.callbackFailures++
-              return Effect.logError(`onChange of namespace ${JSON.stringify(this.name)} threw`, cause)
-            })
-          )
-        ),
-      { discard: true }
-    )
-  }
-
   // ---------------------------------------------------------------------------------------------- what happened
-
-  /** Subscribers of changes are counted so that nothing is built while there are none. */
-  subscribed(delta: number): void {
-    this.#subscribers += delta
-  }
-
-  #publish(type: Change["type"], key: Key, clock: number, writer: MemberId, origin: Replica.Origin): void {
-    if (this.#subscribers === 0) return
-    const change: Change = {
-      type,
-      namespace: this.name,
-      key,
-      stamp: { clock, writer },
-      origin: origin === "fill" ? "local" : origin
-    }
-    if (!PubSub.publishUnsafe(this.changes, change)) this.#host.counters.changesDropped++
-  }
 
   #put(entry: Record.Entry, previous: Record.Entry | undefined, origin: Replica.Origin): void {
     const tally = this.tally
@@ -384,15 +314,9 @@ export class Namespace {
     else tally.updates++
     this.#changed(entry.updatedAt)
     if (previous !== undefined && (origin === "remote" || origin === "repair")) {
-      this.#changedSinceRead(
-        previous,
-        origin === "repair" ? "incoherent" : "update",
-        entry.clock,
-        entry.writer,
-        entry.crc
-      )
+      this.#changedSinceRead(previous, origin === "repair" ? "incoherent" : "update", entry)
     }
-    this.#publish("set", entry.key, entry.clock, entry.writer, origin)
+    this.changes.publish("set", entry.key, entry.clock, entry.writer, origin)
   }
 
   #removed(
@@ -408,18 +332,18 @@ export class Namespace {
         // Evicted before it was sent: in mode 1 the others evict it alike; else they must learn that theirs is old.
         if (this.options.mode === 1) this.outbox.remove(entry.key)
         else this.#goneUnsent(entry)
-        this.#publish("evict", entry.key, entry.clock, entry.writer, origin)
+        this.changes.publish("evict", entry.key, entry.clock, entry.writer, origin)
         return
       }
       case "expire": {
         tally.expired++
         if (this.options.mode === 2) this.#goneUnsent(entry)
-        this.#publish("expire", entry.key, entry.clock, entry.writer, origin)
+        this.changes.publish("expire", entry.key, entry.clock, entry.writer, origin)
         return
       }
       case "clear": {
         tally.deletes++
-        this.#publish("clear", entry.key, clock, entry.writer, origin)
+        this.changes.publish("clear", entry.key, clock, entry.writer, origin)
         break
       }
       case "collision": {
@@ -431,13 +355,13 @@ export class Namespace {
       case "repair": {
         tally.deletes++
         if (reason === "repair" && this.options.mode === 2) this.#goneUnsent(entry)
-        this.#publish("delete", entry.key, clock, entry.writer, origin)
+        this.changes.publish("delete", entry.key, clock, entry.writer, origin)
       }
     }
     this.#changed(this.#host.time.now())
     if (origin === "remote" || origin === "repair") {
       const type = reason === "collision" || origin === "repair" ? "incoherent" : "delete"
-      this.#changedSinceRead(entry, type, clock, entry.writer, undefined)
+      this.#changedSinceRead(entry, type, { clock, writer: entry.writer, crc: undefined })
     }
   }
 
@@ -449,7 +373,7 @@ export class Namespace {
   #collided(key: Key, clock: number, origin: Replica.Origin, writer: MemberId): void {
     this.tally.collisions++
     this.#host.counters.collisions++
-    this.#publish("incoherent", key, clock, writer, origin)
+    this.changes.publish("incoherent", key, clock, writer, origin)
   }
 
   #changed(now: number): void {
@@ -466,25 +390,10 @@ export class Namespace {
   #changedSinceRead(
     previous: Record.Entry,
     type: ChangedSinceRead["type"],
-    clock: number,
-    writer: MemberId,
-    crc: number | undefined
+    by: { readonly clock: number; readonly writer: MemberId; readonly crc: number | undefined }
   ): void {
-    if (previous.lookedUpAt === 0) return
-    const elapsedMillis = this.#host.time.now() - previous.lookedUpAt
-    if (elapsedMillis > this.#host.callbackWindowMillis) return
+    if (!this.changes.sinceRead(previous, type, by, this.#host.time.now())) return
     if (type === "incoherent") this.tally.incoherent++
-    if (this.onChange === undefined || this.#callbacks.length >= changesCapacity) return
-    this.#callbacks.push({
-      type,
-      namespace: this.name,
-      key: previous.key,
-      lookedUpAt: previous.lookedUpAt,
-      stamp: { clock, writer },
-      elapsedMillis,
-      previousCrc: previous.crc,
-      crc
-    })
     // A change that did not come through the inbox (repair) is told on the actor's next turn.
     this.inbox.wake()
   }
@@ -493,11 +402,13 @@ export class Namespace {
 /** Opens a namespace: its actor lives as long as the scope. */
 export const open = Effect.fnUntraced(function*(
   host: Host,
-  settings: Omit<ConstructorParameters<typeof Namespace>[1], "changes">
+  settings: Omit<ConstructorParameters<typeof Namespace>[1], "changes"> & {
+    readonly onChange: ((change: ChangedSinceRead) => void) | undefined
+  }
 ): Effect.fn.Return<Namespace, never, Scope.Scope> {
-  const changes = yield* PubSub.sliding<Change>(changesCapacity)
-  // Who waits for changes of a closed member would wait for ever.
-  yield* Effect.addFinalizer(() => PubSub.shutdown(changes))
+  const { callbackWindowMillis, counters } = host
+  const { name, onChange } = settings
+  const changes = yield* Changes.make({ namespace: name, counters, callbackWindowMillis, onChange })
   let namespace: Namespace | undefined
   const inbox = yield* Actor.start<Delivery>({
     name: `namespace ${JSON.stringify(settings.name)}`,

@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import type { Change, ChangedSinceRead } from "../../src/services/Namespace.ts"
+import type { Change, ChangedSinceRead } from "../../src/services/Changes.ts"
 import { pair, pairs } from "./support/Pair.ts"
 
 describe("changes", () => {

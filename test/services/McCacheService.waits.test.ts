@@ -5,7 +5,7 @@ import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import { McCache } from "../../src/runtime/McCache.ts"
 import * as Cluster from "../../src/runtime/testing/Cluster.ts"
-import type { ClusterEvent } from "../../src/services/Housekeeper.ts"
+import type { ClusterEvent } from "../../src/services/ClusterEvent.ts"
 import type { McCacheService } from "../../src/services/McCacheService.ts"
 import { fails, pair } from "./support/Pair.ts"
 

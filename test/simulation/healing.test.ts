@@ -1,6 +1,7 @@
 /** What was removed while a member could not hear it is gone there too after healing, and stays gone. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
 import * as Checkers from "../../src/runtime/testing/Checkers.ts"
 import * as Cluster from "../../src/runtime/testing/Cluster.ts"
 
@@ -154,7 +155,9 @@ describe("a member whose clock jumps back", () => {
         yield* cluster.advance("20 seconds")
         assert.isAbove(cluster.node("b").member.localMetrics().refused.clock, 0)
         Checkers.convergence(observer)
-        for (const { lag, label } of cluster.node("a").member.members()) assert.strictEqual(lag, 0, `${label} of ${seed}`)
+        for (const { lag, label } of cluster.node("a").member.members()) {
+          assert.strictEqual(lag, 0, `${label} of ${seed}`)
+        }
         const since = observer.datagrams
         yield* cluster.advance("10 seconds")
         Checkers.quiet(observer, since, 10)
@@ -186,5 +189,27 @@ describe("members that die while somebody still has to repair with them", () => 
       for (const name of others) yield* cluster.kill(name)
       yield* cluster.advance("17 seconds")
       assert.deepStrictEqual(a.members().map(({ state }) => state), ["self"])
+    }).pipe(Effect.scoped))
+})
+
+describe("a member that slept for a while", () => {
+  it.effect("does not take old messages in its socket for slow clocks", () =>
+    Effect.gen(function*() {
+      const { cacheOf, cluster } = yield* start(82)
+      const corrections: Array<number> = []
+      yield* Effect.forkChild(Stream.runForEach(cluster.node("b").mccache.events, (event) =>
+        Effect.sync(() => {
+          if (event.type === "clock") corrections.push(event.correctionMillis)
+        })))
+      yield* cluster.advance("10 seconds")
+      cluster.pause("b")
+      for (let second = 0; second < 8; second++) {
+        cacheOf("a").set("k1", second)
+        cacheOf("c").set("k2", second)
+        yield* cluster.advance("1 second")
+      }
+      cluster.resume("b")
+      yield* cluster.advance("10 seconds")
+      assert.deepStrictEqual(corrections, [])
     }).pipe(Effect.scoped))
 })

@@ -17,7 +17,11 @@ const watched = <A, E>(effect: Effect.Effect<A, E>) =>
 describe("a member that starts a minute late", () => {
   const late = (loss: number) =>
     Effect.gen(function*() {
-      const cluster = yield* Cluster.make({ seed: 11, options, faults: { loss, delay: { minMillis: 0.5, maxMillis: 1 } } })
+      const cluster = yield* Cluster.make({
+        seed: 11,
+        options,
+        faults: { loss, delay: { minMillis: 0.5, maxMillis: 1 } }
+      })
       const first = yield* cluster.join("first")
       yield* cluster.join("second")
       const cache = first.member.cache<string>("big")

@@ -30,7 +30,7 @@ describe("killing a fiber", () => {
       const written = new Map<string, number>()
       let count = 0
       for (const name of ["a", "b", "c"]) {
-        for (const fiber of [...cluster.node(name).member.fibers().keys()]) {
+        for (const fiber of cluster.node(name).member.fibers().keys()) {
           for (let round = 0; round < 5; round++) {
             for (const writer of ["a", "b", "c"]) {
               // A key has one writer, so that no write collides.
@@ -68,7 +68,7 @@ describe("killing a fiber", () => {
       const a = cluster.node("a")
       const cache = a.member.cache<number>("n")
       for (const name of ["a", "b", "c"]) {
-        for (const fiber of [...cluster.node(name).member.fibers().keys()]) {
+        for (const fiber of cluster.node(name).member.fibers().keys()) {
           const written = new Map<string, { readonly clock: number; readonly writer: string }>()
           for (let index = 0; index < 200; index++) {
             cache.set(`k${index}`, index)

@@ -80,6 +80,34 @@ describe("flush", () => {
       assert.strictEqual(cacheOf("c").peek("x"), 1)
     }).pipe(Effect.scoped))
 
+  for (const name of [undefined, "n", "elsewhere"]) {
+    it.effect(`covers a clear of ${name === undefined ? "everything" : `namespace ${name}`}`, () =>
+      Effect.gen(function*() {
+        const { cluster } = yield* start(67, 0.2)
+        const [a, b] = ["a", "b"].map((each) => cluster.node(each))
+        // "elsewhere" is not open at the member that clears it.
+        for (const each of ["n", "elsewhere"]) b.member.cache<number>(each).set("x", 1)
+        yield* cluster.advance("5 seconds")
+        for (let round = 0; round < 20; round++) {
+          yield* a.mccache.clear({ name })
+          let sizes: ReadonlyArray<number> = []
+          const flush = yield* Effect.forkChild(
+            Effect.tap(a.mccache.flush({ timeout: "20 seconds" }), () =>
+              Effect.sync(() => {
+                sizes = ["n", "elsewhere"].map((each) => b.member.cache(each).size)
+              }))
+          )
+          yield* cluster.advance("15 seconds")
+          assert.strictEqual(flush.pollUnsafe()?._tag, "Success")
+          const kept = (each: string) => name !== undefined && name !== each
+          assert.deepStrictEqual(sizes, [kept("n") ? 1 : 0, kept("elsewhere") ? 1 : 0])
+          for (const each of ["n", "elsewhere"]) b.member.cache<number>(each).set("x", 1)
+          yield* cluster.advance("5 seconds")
+        }
+        assert.sameMembers([...a.member.namespaces().keys()], ["n"])
+      }).pipe(Effect.scoped))
+  }
+
   it.effect("reports who left, and does not await who joins later", () =>
     Effect.gen(function*() {
       const { cacheOf, cluster } = yield* start(63, 0)

@@ -1,0 +1,115 @@
+/**
+ * What happened to the keys of a namespace, told to subscribers (`changes`, `on("change")`) and to the callback for keys
+ * that changed since they were read (section 6 of the design, rule 11). Nothing is built while nobody listens; who falls
+ * `changesCapacity` behind misses the oldest, which is counted.
+ */
+import * as Effect from "effect/Effect"
+import * as PubSub from "effect/PubSub"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { Key } from "../domain/Key.ts"
+import type * as Record from "../domain/Record.ts"
+import type * as Replica from "../domain/Replica.ts"
+import type { MemberId, Stamp } from "../domain/Stamp.ts"
+import type { Counters } from "./Counters.ts"
+
+/** What happened to a key, as `changes` and `on("change")` tell it. @category models */
+export interface Change {
+  readonly type: "set" | "delete" | "clear" | "expire" | "evict" | "incoherent"
+  readonly namespace: string
+  readonly key: Key
+  readonly stamp: Stamp
+  readonly origin: "local" | "remote" | "repair"
+}
+
+/** A key that was looked up here not long ago changed elsewhere (section 6, rule 11). @category models */
+export interface ChangedSinceRead {
+  readonly type: "delete" | "update" | "incoherent"
+  readonly namespace: string
+  readonly key: Key
+  /** When it was looked up, Unix milliseconds. */
+  readonly lookedUpAt: number
+  readonly stamp: Stamp
+  readonly elapsedMillis: number
+  readonly previousCrc: number
+  /** The checksum of the new value; `undefined` when there is none. */
+  readonly crc: number | undefined
+}
+
+/** Changes that a subscriber, or the callback, may lag behind. */
+const changesCapacity = 4_096
+
+export interface Changes {
+  /** What happens from when it is run on. Ends when the member is closed. */
+  readonly stream: Stream.Stream<Change>
+  readonly publish: (type: Change["type"], key: Key, clock: number, writer: MemberId, origin: Replica.Origin) => void
+  /** Notes a change by others of an entry that was looked up here; false when that was too long ago. */
+  readonly sinceRead: (
+    previous: Record.Entry,
+    type: ChangedSinceRead["type"],
+    by: { readonly clock: number; readonly writer: MemberId; readonly crc: number | undefined },
+    now: number
+  ) => boolean
+  /** Calls back what was noted. A callback that throws is logged and harms nothing. */
+  readonly callBack: () => Effect.Effect<void> | undefined
+}
+
+export const make = Effect.fnUntraced(function*(options: {
+  readonly namespace: string
+  readonly counters: Counters
+  readonly callbackWindowMillis: number
+  readonly onChange: ((change: ChangedSinceRead) => void) | undefined
+}): Effect.fn.Return<Changes, never, Scope.Scope> {
+  const { callbackWindowMillis, counters, namespace, onChange } = options
+  const published = yield* PubSub.sliding<Change>(changesCapacity)
+  // Who waits for changes of a closed member would wait for ever.
+  yield* Effect.addFinalizer(() => PubSub.shutdown(published))
+  const noted: Array<ChangedSinceRead> = []
+  let subscribers = 0
+
+  return {
+    stream: Stream.suspend(() => {
+      subscribers++
+      return Stream.ensuring(Stream.fromPubSub(published), Effect.sync(() => void subscribers--))
+    }),
+    publish: (type, key, clock, writer, origin) => {
+      if (subscribers === 0) return
+      if (PubSub.sizeUnsafe(published) >= changesCapacity) counters.changesDropped++
+      const change: Change = {
+        type,
+        namespace,
+        key,
+        stamp: { clock, writer },
+        origin: origin === "fill" ? "local" : origin
+      }
+      PubSub.publishUnsafe(published, change)
+    },
+    sinceRead: (previous, type, { clock, crc, writer }, now) => {
+      if (previous.lookedUpAt === 0) return false
+      const elapsedMillis = now - previous.lookedUpAt
+      if (elapsedMillis > callbackWindowMillis) return false
+      if (onChange === undefined) return true
+      if (noted.length >= changesCapacity) {
+        counters.changesDropped++
+        return true
+      }
+      const { crc: previousCrc, key, lookedUpAt } = previous
+      noted.push({ type, namespace, key, lookedUpAt, stamp: { clock, writer }, elapsedMillis, previousCrc, crc })
+      return true
+    },
+    callBack: () => {
+      if (noted.length === 0 || onChange === undefined) return undefined
+      return Effect.forEach(
+        noted.splice(0),
+        (change) =>
+          Effect.try({ try: () => onChange(change), catch: (cause) => cause }).pipe(
+            Effect.catch((cause) => {
+              counters.callbackFailures++
+              return Effect.logError(`onChange of namespace ${JSON.stringify(namespace)} threw`, cause)
+            })
+          ),
+        { discard: true }
+      )
+    }
+  }
+})
