@@ -206,6 +206,13 @@ export const stable = (self: FlowWindow): number => {
   return least
 }
 
+/** The number that all, also those that lag, have settled: nobody needs it any more. `Infinity` when there is nobody. */
+export const settledByAll = (self: FlowWindow): number => {
+  let least = Infinity
+  for (const receiver of self.receivers.values()) if (receiver.settled < least) least = receiver.settled
+  return least
+}
+
 export const settledOf = (self: FlowWindow, member: MemberId): number | undefined => self.receivers.get(member)?.settled
 
 /** The window in datagrams, as far as the smallest credit allows. */

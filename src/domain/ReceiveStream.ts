@@ -51,7 +51,8 @@ export interface ReceiveStream {
   told: number
   nackDue: number
   nackIntervalMillis: number
-  nacked: boolean
+  /** Numbers up to here were asked for already, when they were missing. */
+  nackedUpTo: number
   missingSince: number
 }
 
@@ -81,7 +82,7 @@ export const make = (options: Options): ReceiveStream => {
     told: options.first - 1,
     nackDue: Infinity,
     nackIntervalMillis: resolved.nackIntervalMillis,
-    nacked: false,
+    nackedUpTo: 0,
     missingSince: Infinity
   }
 }
@@ -155,7 +156,6 @@ const schedule = (self: ReceiveStream, nowMillis: number): void => {
   if (self.received >= self.highest) {
     self.nackDue = Infinity
     self.missingSince = Infinity
-    self.nacked = false
     return
   }
   if (self.missingSince === Infinity) self.missingSince = nowMillis
@@ -183,12 +183,10 @@ export const receive = (self: ReceiveStream, number: number, nowMillis: number):
   const before = self.received
   advance(self)
   if (self.received > before) {
-    // Progress: what is missing now may have come for the first time.
-    self.missingSince = self.received < self.highest ? nowMillis : Infinity
-    if (self.received >= self.highest) {
-      self.nackDue = Infinity
-      self.nacked = false
-    } else if (self.nackDue === Infinity) schedule(self, nowMillis)
+    // Progress: what is missing now is missing for the first time, and asked for as if it were.
+    self.missingSince = Infinity
+    self.nackDue = Infinity
+    schedule(self, nowMillis)
   }
   self.unacknowledged++
   if (self.ackDue === Infinity) self.ackDue = nowMillis + self.options.ackDelayMillis
@@ -246,15 +244,18 @@ const rangesMax = 64
 const scanMax = 4_096
 
 export interface Due {
-  /** What to ask the sender for; `first` when it was not asked for before. */
-  readonly nack: ReadonlyArray<Range & { readonly first: boolean }> | undefined
+  /** What to ask the sender for. */
+  readonly nack: ReadonlyArray<Range> | undefined
+  /** How many of these numbers were not asked for before. */
+  readonly lost: number
   readonly ack: boolean
   /** How many numbers were given up since the last call. */
   readonly abandoned: number
 }
 
 export const onDue = (self: ReceiveStream, nowMillis: number): Due => {
-  let nack: Array<Range & { readonly first: boolean }> | undefined
+  let nack: Array<Range> | undefined
+  let lost = 0
   if (self.nackDue <= nowMillis) {
     if (nowMillis - self.missingSince >= self.options.abandonMillis) {
       abandonUpTo(self, firstGapEnd(self))
@@ -263,7 +264,8 @@ export const onDue = (self: ReceiveStream, nowMillis: number): Due => {
       schedule(self, nowMillis)
     } else if (self.received < self.highest) {
       nack = gaps(self)
-      self.nacked = true
+      for (const { from, to } of nack) lost += Math.max(0, to - Math.max(from - 1, self.nackedUpTo))
+      self.nackedUpTo = Math.max(self.nackedUpTo, nack.at(-1)?.to ?? 0)
       self.nackDue = nowMillis + self.nackIntervalMillis
       self.nackIntervalMillis = Math.min(2 * self.nackIntervalMillis, self.options.nackIntervalMillisMax)
     } else self.nackDue = Infinity
@@ -276,7 +278,7 @@ export const onDue = (self: ReceiveStream, nowMillis: number): Due => {
   }
   const abandoned = self.newlyAbandoned
   self.newlyAbandoned = 0
-  return { nack, ack, abandoned }
+  return { nack, lost, ack, abandoned }
 }
 
 const firstGapEnd = (self: ReceiveStream): number => {
@@ -285,9 +287,8 @@ const firstGapEnd = (self: ReceiveStream): number => {
   return end
 }
 
-const gaps = (self: ReceiveStream): Array<Range & { readonly first: boolean }> => {
-  const ranges: Array<Range & { readonly first: boolean }> = []
-  const first = !self.nacked
+const gaps = (self: ReceiveStream): Array<Range> => {
+  const ranges: Array<Range> = []
   const end = Math.min(self.highest, self.received + scanMax)
   let number = self.received + 1
   while (number <= end && ranges.length < rangesMax) {
@@ -297,7 +298,7 @@ const gaps = (self: ReceiveStream): Array<Range & { readonly first: boolean }> =
     }
     const from = number
     while (number <= end && markOf(self, number) === absent) number++
-    ranges.push({ from, to: number - 1, first })
+    ranges.push({ from, to: number - 1 })
   }
   return ranges
 }

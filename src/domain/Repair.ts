@@ -88,8 +88,9 @@ export const light = (
 export const listing = (replica: Replica.Replica, bucket: number, nowMillis: number): Listing => {
   Replica.sweep(replica, nowMillis)
   const items: Array<Item> = []
-  for (const record of replica.records.values()) {
-    if (Digests.bucketOf(record.keyHash) !== bucket) continue
+  for (const key of replica.byBucket.keysOf(bucket, replica.records, nowMillis)) {
+    const record = replica.records.get(key)
+    if (record === undefined) continue
     items.push({
       key: record.key,
       clock: record.clock,

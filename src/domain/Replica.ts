@@ -11,6 +11,7 @@
  * 3. Entries and bytes stay within `cacheMax` and `cacheSizeBytes`, tombstones within `tombstonesMax`.
  * 4. While nothing is forgotten, `apply` is a join: order and repetition of events do not matter.
  */
+import { BucketIndex } from "./BucketIndex.ts"
 import * as Digest from "./Digest.ts"
 import * as HybridClock from "./HybridClock.ts"
 import * as Invariant from "./Invariant.ts"
@@ -124,6 +125,7 @@ export interface Replica {
   readonly byUse: UsedOrder
   readonly graves: StampHeap<Tombstone>
   readonly ends: StampHeap<Tombstone>
+  readonly byBucket: BucketIndex
 }
 
 const older = (a: Record, b: Record): boolean =>
@@ -154,7 +156,8 @@ export const make = (options: Options, clock: HybridClock.HybridClock, observer:
     byExpiry: new StampHeap<Entry>((a, b) => a.expiresAt < b.expiresAt),
     byUse: new UsedOrder(),
     graves: new StampHeap<Tombstone>(older),
-    ends: new StampHeap<Tombstone>((a, b) => endOf(a, horizon) < endOf(b, horizon))
+    ends: new StampHeap<Tombstone>((a, b) => endOf(a, horizon) < endOf(b, horizon)),
+    byBucket: new BucketIndex()
   }
 }
 
@@ -221,6 +224,7 @@ const release = (self: Replica, record: Record): void => {
 
 const holdEntry = (self: Replica, entry: Entry): void => {
   self.records.set(entry.key, entry)
+  self.byBucket.add(entry)
   self.size++
   self.bytes += entry.bytes
   if (self.options.mode === 1) Digest.toggle(self.digest, entry, 1)
@@ -231,6 +235,7 @@ const holdEntry = (self: Replica, entry: Entry): void => {
 
 const holdTombstone = (self: Replica, tombstone: Tombstone): void => {
   self.records.set(tombstone.key, tombstone)
+  self.byBucket.add(tombstone)
   self.tombstones++
   if (self.options.mode === 1) Digest.toggle(self.digest, tombstone, 1)
   self.graves.add(tombstone)
@@ -240,6 +245,7 @@ const holdTombstone = (self: Replica, tombstone: Tombstone): void => {
 /** Whenever knowledge of a key is dropped, the forget line rises to its stamp (rule 7). */
 export const forgetRecord = (self: Replica, record: Record): void => {
   self.records.delete(record.key)
+  self.byBucket.remove(record)
   release(self, record)
   if (self.options.mode !== 2 && record.clock > self.forget) self.forget = record.clock
 }
@@ -428,6 +434,7 @@ const applyInvalidating = (
 const clear = (self: Replica, event: Extract<Event, { readonly _tag: "Clear" }>): Outcome => {
   if (event.clock <= self.floor) return "superseded"
   self.floor = event.clock
+  self.byBucket.drop()
   for (const record of self.records.values()) {
     if (record.clock > self.floor) continue
     self.records.delete(record.key)
@@ -458,6 +465,7 @@ export const quantumOf = (nowMillis: number): number => Math.floor(nowMillis / q
 export const sweep = (self: Replica, nowMillis: number): number => {
   const now = judge(self, nowMillis)
   freeExpired(self)
+  self.byBucket.rest(now)
   const quantum = quantumOf(now)
   const horizon = self.options.tombstoneHorizonMillis
   while (true) {
@@ -482,6 +490,7 @@ export const dropAll = (self: Replica): void => {
   }
   self.records.clear()
   Digest.clear(self.digest)
+  self.byBucket.drop()
   self.byStamp.clear()
   self.byExpiry.clear()
   self.byUse.clear()

@@ -80,7 +80,7 @@ export const skip = (self: SendStream): void => {
   self.bytes = 0
 }
 
-/** Everybody that counts has settled up to here: it needs not be kept. */
+/** Everybody has settled up to here: it needs not be kept. */
 export const settle = (self: SendStream, upTo: number): void => {
   while (self.lowest <= upTo && self.lowest <= self.highest) drop(self)
   // After a burst the ring is given back.

@@ -37,7 +37,8 @@ export interface Host {
   readonly joined: () => boolean
   /** The greatest number of a sender that is known to exist: a take that begins now covers all up to it. */
   readonly highestOf: (member: MemberId) => number
-  readonly hasGap: (member: MemberId) => boolean
+  /** Whether something that somebody sent is missing here: then a difference is no wonder. */
+  readonly hasGap: () => boolean
   readonly repaired: (member: MemberId, upTo: number) => void
   /** A namespace caught up, or failed to. */
   readonly caughtUp: (namespace: Namespace) => void
@@ -339,7 +340,7 @@ export const make = (host: Host): AntiEntropy => {
     const { namespace } = state
     if (
       namespace.options.mode !== 1 || !namespace.caughtUp || !summary.caughtUp || summary.quantum === 0 ||
-      summary.sizing !== namespace.sizing || summary.fingerprint !== namespace.fingerprint || host.hasGap(member.id)
+      summary.sizing !== namespace.sizing || summary.fingerprint !== namespace.fingerprint || host.hasGap()
     ) return
     const own = Repair.light(namespace.replica, time.now())
     if (own.quantum !== summary.quantum) return

@@ -57,7 +57,7 @@ export interface Host {
     readonly forget: (member: MemberId) => void
     readonly repaired: (member: MemberId, upTo: number) => void
     readonly highestOf: (member: MemberId) => number
-    readonly hasGap: (member: MemberId) => boolean
+    readonly hasGap: () => boolean
     readonly meeting: () => boolean
   }
   readonly floor: () => number
@@ -146,7 +146,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
     requests,
     joined: () => joined,
     highestOf: (member) => host.listener().highestOf(member),
-    hasGap: (member) => host.listener().hasGap(member),
+    hasGap: () => host.listener().hasGap(),
     repaired: (member, upTo) => host.listener().repaired(member, upTo),
     caughtUp: () => becomeReady(),
     incoherent: (namespace, member, records) => {

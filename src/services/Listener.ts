@@ -72,7 +72,7 @@ export interface Listener {
   /** The highest number received of a sender: what a repair that begins now will cover. */
   readonly highestOf: (member: MemberId) => number
   /** Whether numbers of this sender are missing or given up. */
-  readonly hasGap: (member: MemberId) => boolean
+  readonly hasGap: () => boolean
   /** Whether somebody is being met. */
   readonly meeting: () => boolean
   readonly creditDatagrams: () => number
@@ -381,8 +381,8 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<L
       ReceiveStream.setAckEvery(session.stream, Math.max(1, Math.min(protocol.ackEveryMax, granted >> 2)))
       const due = ReceiveStream.onDue(session.stream, now)
       if (due.nack !== undefined) {
-        for (const range of due.nack) counters.lost += range.first ? range.to - range.from + 1 : 0
-        multicaster.send(session, { _tag: "NACK", ranges: due.nack.map(({ from, to }) => ({ from, to })) })
+        counters.lost += due.lost
+        multicaster.send(session, { _tag: "NACK", ranges: due.nack })
       }
       if (due.abandoned > 0) {
         counters.abandoned += due.abandoned
@@ -436,9 +436,11 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<L
       const session = sessions.trusted.get(member)
       return session === undefined ? 0 : ReceiveStream.highest(session.stream)
     },
-    hasGap: (member) => {
-      const session = sessions.trusted.get(member)
-      return session !== undefined && (ReceiveStream.abandoned(session.stream) || ReceiveStream.missing(session.stream))
+    hasGap: () => {
+      for (const { stream } of sessions.trusted.values()) {
+        if (ReceiveStream.abandoned(stream) || ReceiveStream.missing(stream)) return true
+      }
+      return false
     },
     meeting: () => Sessions.meeting(sessions, time.ticks()),
     creditDatagrams: () => credit(time.ticks()),

@@ -377,8 +377,8 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<M
     announce(now)
     if (now >= releaseDue) {
       releaseDue = Infinity
-      const stable = FlowWindow.stable(flow)
-      if (Number.isFinite(stable)) SendStream.settle(stream, stable)
+      const settled = FlowWindow.settledByAll(flow)
+      if (Number.isFinite(settled)) SendStream.settle(stream, settled)
     }
     if (releaseDue === Infinity && SendStream.retainedBytes(stream) > 0) releaseDue = now + protocol.heartbeatMillis
     return dispatch()
