@@ -1,0 +1,228 @@
+/**
+ * A few members without a network: real replicas, real repairs, and a test that decides what is delivered, when, how often,
+ * or never. Looks after every step that nothing comes back and no key goes back.
+ */
+import * as Digest from "../../../src/domain/Digest.ts"
+import type { Key } from "../../../src/domain/Key.ts"
+import * as Repair from "../../../src/domain/Repair.ts"
+import * as Replica from "../../../src/domain/Replica.ts"
+import * as Stamp from "../../../src/domain/Stamp.ts"
+import { make, member, type Subject, t0 } from "./Replicas.ts"
+
+/** An event on its way to the others. */
+export interface Sent {
+  readonly event: Replica.Event
+  readonly from: number
+}
+
+/** A take under way: what comes next is a digest, a listing, copies, or the end. */
+export interface Take {
+  readonly taker: number
+  readonly donor: number
+  readonly repair: Repair.Repair
+  readonly buckets: Array<number>
+  wanted: { readonly bucket: number; readonly items: ReadonlyArray<Repair.Item> } | undefined
+  begun: boolean
+}
+
+interface Known {
+  readonly stamp: Stamp.Stamp
+  present: boolean
+}
+
+export class Group {
+  readonly subjects: ReadonlyArray<Subject>
+  readonly keys: ReadonlyArray<Key>
+  readonly sent: Array<Sent> = []
+  readonly takes: Array<Take> = []
+  /** How far each member's clock is off. */
+  readonly skews: ReadonlyArray<number>
+  /** The greatest stamp that any member folded, by key. */
+  readonly greatest = new Map<Key, Stamp.Stamp>()
+  now = t0
+  #known: ReadonlyArray<Map<Key, Known>>
+  #value = 0
+
+  constructor(
+    members: number,
+    keys: ReadonlyArray<Key>,
+    options: Partial<Replica.Options>,
+    skews: ReadonlyArray<number> = []
+  ) {
+    this.keys = keys
+    this.subjects = Array.from({ length: members }, () => make(options))
+    this.#known = this.subjects.map(() => new Map())
+    this.skews = skews
+  }
+
+  nowOf(index: number): number {
+    return this.now + (this.skews[index] ?? 0)
+  }
+
+  #fold(index: number, event: Replica.Event): Replica.Outcome {
+    const outcome = Replica.apply(this.subjects[index].replica, event, this.nowOf(index))
+    if (outcome !== "refused" && event._tag !== "Clear") {
+      const known = this.greatest.get(event.key)
+      if (known === undefined || Stamp.compare(event, known) > 0) this.greatest.set(event.key, event)
+    }
+    return outcome
+  }
+
+  #local(index: number, event: (clock: number) => Replica.Event): void {
+    const clock = Replica.stamp(this.subjects[index].replica, this.nowOf(index))
+    const made = event(clock)
+    this.#fold(index, made)
+    this.sent.push({ event: { ...made, origin: "remote" }, from: index })
+  }
+
+  set(index: number, key: Key, ttlMillis = 0): void {
+    const value = Uint8Array.of(++this.#value & 255)
+    const expiresAt = ttlMillis === 0 ? 0 : this.nowOf(index) + ttlMillis
+    this.#local(index, (clock) => ({
+      _tag: "Put",
+      key,
+      clock,
+      writer: this.id(index),
+      expiresAt,
+      crc: this.#value,
+      value,
+      origin: "local"
+    }))
+  }
+
+  delete(index: number, key: Key): void {
+    this.#local(index, (clock) => ({ _tag: "Del", key, clock, writer: this.id(index), origin: "local" }))
+  }
+
+  clear(index: number): void {
+    this.#local(index, (clock) => ({ _tag: "Clear", clock, writer: this.id(index), origin: "local" }))
+  }
+
+  id(index: number): Stamp.MemberId {
+    return member("abcdef"[index])
+  }
+
+  /** Delivers what was sent to a member: possibly again, possibly long after. */
+  deliver(sent: Sent, to: number): void {
+    if (sent.from !== to) this.#fold(to, sent.event)
+  }
+
+  begin(taker: number, donor: number): Take {
+    const repair = Repair.start(this.subjects[taker].replica, "repair", this.nowOf(taker))
+    const take: Take = { taker, donor, repair, buckets: [], wanted: undefined, begun: false }
+    this.takes.push(take)
+    return take
+  }
+
+  /** The next exchange of a take. True when it has ended. */
+  proceed(take: Take): boolean {
+    const donor = this.subjects[take.donor].replica
+    const { repair } = take
+    const [theirs, ours] = [this.nowOf(take.donor), this.nowOf(take.taker)]
+    if (!take.begun) {
+      const next = Repair.onDigest(repair, Repair.digest(donor, theirs), ours)
+      if (next._tag === "Retry") return this.abandon(take)
+      take.begun = true
+      take.buckets.push(...next.buckets)
+      return false
+    }
+    if (take.wanted !== undefined) {
+      const { bucket, items } = take.wanted
+      take.wanted = undefined
+      const copies = Repair.copies(donor, items.map(({ key }) => key), theirs)
+      for (const copy of copies) {
+        const known = this.greatest.get(copy.key)
+        if (known === undefined || Stamp.compare(copy, known) > 0) this.greatest.set(copy.key, copy)
+      }
+      Repair.onCopies(repair, bucket, copies, ours)
+      return false
+    }
+    const bucket = take.buckets.pop()
+    if (bucket === undefined) {
+      this.takes.splice(this.takes.indexOf(take), 1)
+      Repair.finish(repair, ours)
+      return true
+    }
+    const items = Repair.onListing(repair, Repair.listing(donor, bucket, theirs), ours)
+    if (items.length > 0) take.wanted = { bucket, items }
+    return false
+  }
+
+  abandon(take: Take): true {
+    this.takes.splice(this.takes.indexOf(take), 1)
+    Repair.abandon(take.repair)
+    return true
+  }
+
+  /** What is wrong now, if anything: a key that came back, or went back. */
+  look(): string | undefined {
+    for (const [index, { replica }] of this.subjects.entries()) {
+      for (const key of this.keys) {
+        const entry = Replica.peek(replica, key, this.nowOf(index))
+        const known = this.#known[index].get(key)
+        if (entry === undefined) {
+          if (known !== undefined) known.present = false
+          continue
+        }
+        if (entry.clock <= replica.floor) return `member ${index} reads ${key} from before a clear`
+        if (known !== undefined) {
+          const order = Stamp.compare(entry, known.stamp)
+          if (order < 0 || (order === 0 && !known.present)) {
+            return `member ${index} reads ${key} at ${Stamp.format(entry)} after ${Stamp.format(known.stamp)}` +
+              (known.present ? "" : " was gone")
+          }
+        }
+        this.#known[index].set(key, { stamp: { clock: entry.clock, writer: entry.writer }, present: true })
+      }
+    }
+    return undefined
+  }
+
+  /** What each holds, but for what expires about now: clocks differ. */
+  #states(): ReadonlyArray<string> {
+    return this.subjects.map(({ replica }, index) =>
+      this.keys.map((key) => {
+        const entry = Replica.peek(replica, key, this.nowOf(index))
+        if (entry === undefined || (entry.expiresAt !== 0 && entry.expiresAt < this.now + 500)) return "-"
+        return `${entry.clock}/${entry.writer}/${entry.crc}`
+      }).join(" ")
+    )
+  }
+
+  /** Repairs everybody with everybody until nothing differs any more; what is wrong then, if anything. */
+  heal(): string | undefined {
+    for (const take of [...this.takes]) this.abandon(take)
+    for (let round = 0; round < 6; round++) {
+      // All are within one quantum, as after a moment of waiting.
+      this.now = Math.ceil((this.now + 250) / Replica.quantumMillis) * Replica.quantumMillis + 500
+      for (let taker = 0; taker < this.subjects.length; taker++) {
+        for (let donor = 0; donor < this.subjects.length; donor++) {
+          if (taker === donor) continue
+          const take = this.begin(taker, donor)
+          while (!this.proceed(take));
+          const wrong = this.look()
+          if (wrong !== undefined) return wrong
+        }
+      }
+      const digests = this.subjects.map(({ replica }) => Digest.hash(replica.digest))
+      if (digests.every((digest) => digest === digests[0])) break
+    }
+    const states = this.#states()
+    if (states.some((state) => state !== states[0])) return `not the same: ${states.join(" | ")}`
+    return this.#oldest()
+  }
+
+  /** Invariant 5: what is there is the newest that anybody folded. */
+  #oldest(): string | undefined {
+    for (const { replica } of this.subjects) {
+      for (const key of this.keys) {
+        const entry = Replica.peek(replica, key, this.now)
+        const newest = this.greatest.get(key)
+        if (entry !== undefined && newest !== undefined && Stamp.compare(entry, newest) < 0) {
+          return `${key} is ${Stamp.format(entry)}, but ${Stamp.format(newest)} was folded`
+        }
+      }
+    }
+    return undefined
+  }
+}
