@@ -15,13 +15,15 @@ type Action = readonly [name: string, perform: (group: Group) => void]
  * action has nothing to do is left out with all that begin like it.
  */
 const exhaust = (
-  start: () => Group,
+  members: number,
+  options: Partial<Replica.Options>,
   actionsOf: (group: Group) => ReadonlyArray<Action>,
   depth: number
 ): number => {
   let runs = 0
+  const forgets = forgetful(options)
   const explore = (path: ReadonlyArray<number>): void => {
-    const group = start()
+    const group = new Group(members, ["x", "y"], options)
     const names: Array<string> = []
     for (const choice of path) {
       const [name, perform] = actionsOf(group)[choice]
@@ -32,13 +34,17 @@ const exhaust = (
     }
     const choices = path.length === depth ? 0 : actionsOf(group).length
     runs++
-    const wrong = group.heal()
+    const wrong = group.heal() ?? group.outdated() ?? (forgets ? undefined : group.lost(options))
     if (wrong !== undefined) assert.fail(`${wrong}\nafter ${names.join(", ")}, and healing`)
     for (let choice = 0; choice < choices; choice++) explore([...path, choice])
   }
   explore([])
   return runs
 }
+
+/** Whether knowledge may have to be dropped: by capacity, by budget or by age. */
+const forgetful = ({ cacheMax = 1_000, tombstoneHorizonMillis = 3_600_000, tombstonesMax = 1_000 }): boolean =>
+  cacheMax < 1_000 || tombstonesMax < 1_000 || tombstoneHorizonMillis < 3_600_000
 
 /** What may happen next: writes, deliveries of anything sent so far (again, too), steps of repairs, and time. */
 const actions = (writes: ReadonlyArray<Action>, waitMillis: number) => (group: Group): ReadonlyArray<Action> => {
@@ -80,7 +86,7 @@ describe("every interleaving of a few events", () => {
     waitMillis = 0
   ): void =>
     it(name, () => {
-      const runs = exhaust(() => new Group(members, ["x", "y"], options), actions(writes, waitMillis), depth)
+      const runs = exhaust(members, options, actions(writes, waitMillis), depth)
       // A search that finds nothing to do would prove nothing.
       assert.isAbove(runs, 5_000)
     }, 60_000)
@@ -115,9 +121,10 @@ describe("long random runs", () => {
       tombstonesMax: random() < 0.6 ? 1_000 : 1 + below(4),
       tombstoneHorizonMillis: random() < 0.6 ? 3_600_000 : 4_000 + below(10_000)
     }
-    const group = new Group(members, keys, options, Array.from({ length: members }, () => below(250) - 125))
+    const group = new Group(members, keys, options, Array.from({ length: members }, () => below(600) - 300))
     const steps = 20 + below(120)
     const loss = random() * 0.6
+    const resets = random() < 0.3
     for (let step = 0; step < steps; step++) {
       const index = below(members)
       const key = keys[below(keys.length)]
@@ -139,11 +146,13 @@ describe("long random runs", () => {
         }
       } else if (dice < 0.88 && group.takes.length > 0) {
         group.abandon(group.takes[below(group.takes.length)])
-      } else group.now += below(random() < 0.1 ? 6_000 : 200)
+      } else if (resets && dice < 0.89) group.reset(index)
+      else group.now += below(random() < 0.1 ? 6_000 : 200)
       const wrong = group.look()
       if (wrong !== undefined) assert.fail(`seed ${seed}, step ${step}: ${wrong}`)
     }
-    const wrong = group.heal()
+    const wrong = group.heal() ?? (resets ? undefined : group.outdated()) ??
+      (resets || forgetful(options) ? undefined : group.lost(options))
     if (wrong !== undefined) assert.fail(`seed ${seed}: ${wrong}`)
   }
 

@@ -23,11 +23,14 @@ export interface Take {
   readonly buckets: Array<number>
   wanted: { readonly bucket: number; readonly items: ReadonlyArray<Repair.Item> } | undefined
   begun: boolean
+  /** What the donor knew to be gone when it told its digest. */
+  gone: ReadonlyMap<Key, Stamp.Stamp>
 }
 
-interface Known {
-  readonly stamp: Stamp.Stamp
-  present: boolean
+/** Keeps the greater stamp of a key. */
+const raise = (stamps: Map<Key, Stamp.Stamp>, key: Key, stamp: Stamp.Stamp): void => {
+  const known = stamps.get(key)
+  if (known === undefined || Stamp.compare(stamp, known) > 0) stamps.set(key, stamp)
 }
 
 export class Group {
@@ -40,7 +43,11 @@ export class Group {
   /** The greatest stamp that any member folded, by key. */
   readonly greatest = new Map<Key, Stamp.Stamp>()
   now = t0
-  #known: ReadonlyArray<Map<Key, Known>>
+  /** By member: what was read last of a key, up to which stamp that was gone, and up to which the key is known to be
+   * deleted or collided, here or at a donor of a repair. */
+  readonly #read: ReadonlyArray<Map<Key, Stamp.Stamp>>
+  readonly #gone: ReadonlyArray<Map<Key, Stamp.Stamp>>
+  readonly #buried: ReadonlyArray<Map<Key, Stamp.Stamp>>
   #value = 0
 
   constructor(
@@ -51,7 +58,9 @@ export class Group {
   ) {
     this.keys = keys
     this.subjects = Array.from({ length: members }, () => make(options))
-    this.#known = this.subjects.map(() => new Map())
+    this.#read = this.subjects.map(() => new Map())
+    this.#gone = this.subjects.map(() => new Map())
+    this.#buried = this.subjects.map(() => new Map())
     this.skews = skews
   }
 
@@ -61,10 +70,7 @@ export class Group {
 
   #fold(index: number, event: Replica.Event): Replica.Outcome {
     const outcome = Replica.apply(this.subjects[index].replica, event, this.nowOf(index))
-    if (outcome !== "refused" && event._tag !== "Clear") {
-      const known = this.greatest.get(event.key)
-      if (known === undefined || Stamp.compare(event, known) > 0) this.greatest.set(event.key, event)
-    }
+    if (outcome !== "refused" && event._tag !== "Clear") raise(this.greatest, event.key, event)
     return outcome
   }
 
@@ -109,7 +115,7 @@ export class Group {
 
   begin(taker: number, donor: number): Take {
     const repair = Repair.start(this.subjects[taker].replica, "repair", this.nowOf(taker))
-    const take: Take = { taker, donor, repair, buckets: [], wanted: undefined, begun: false }
+    const take: Take = { taker, donor, repair, buckets: [], wanted: undefined, begun: false, gone: new Map() }
     this.takes.push(take)
     return take
   }
@@ -123,6 +129,7 @@ export class Group {
       const next = Repair.onDigest(repair, Repair.digest(donor, theirs), ours)
       if (next._tag === "Retry") return this.abandon(take)
       take.begun = true
+      take.gone = new Map(this.#buried[take.donor])
       take.buckets.push(...next.buckets)
       return false
     }
@@ -130,17 +137,17 @@ export class Group {
       const { bucket, items } = take.wanted
       take.wanted = undefined
       const copies = Repair.copies(donor, items.map(({ key }) => key), theirs)
-      for (const copy of copies) {
-        const known = this.greatest.get(copy.key)
-        if (known === undefined || Stamp.compare(copy, known) > 0) this.greatest.set(copy.key, copy)
-      }
+      for (const copy of copies) raise(this.greatest, copy.key, copy)
       Repair.onCopies(repair, bucket, copies, ours)
       return false
     }
     const bucket = take.buckets.pop()
     if (bucket === undefined) {
       this.takes.splice(this.takes.indexOf(take), 1)
-      Repair.finish(repair, ours)
+      // Who was repaired by one that knew what is gone knows it as well.
+      if (Repair.finish(repair, ours)) {
+        for (const [key, stamp] of take.gone) raise(this.#buried[take.taker], key, stamp)
+      }
       return true
     }
     const items = Repair.onListing(repair, Repair.listing(donor, bucket, theirs), ours)
@@ -154,25 +161,39 @@ export class Group {
     return true
   }
 
+  /** Starts a member anew, empty, as after a clear at this member: for what was before it is a new one. */
+  reset(index: number): void {
+    // It is no donor either until it has caught up.
+    for (const take of this.takes.filter(({ donor, taker }) => taker === index || donor === index)) this.abandon(take)
+    Replica.reset(this.subjects[index].replica)
+    this.#read[index].clear()
+    this.#gone[index].clear()
+    this.#buried[index].clear()
+  }
+
   /** What is wrong now, if anything: a key that came back, or went back. */
   look(): string | undefined {
     for (const [index, { replica }] of this.subjects.entries()) {
       for (const key of this.keys) {
         const entry = Replica.peek(replica, key, this.nowOf(index))
-        const known = this.#known[index].get(key)
+        const record = Replica.record(replica, key)
+        const last = this.#read[index].get(key)
         if (entry === undefined) {
-          if (known !== undefined) known.present = false
+          if (last !== undefined) raise(this.#gone[index], key, last)
+          // What expired is gone by each reader's own clock only.
+          if (record?.kind === "tombstone" && (record.cause === "delete" || record.cause === "collision")) {
+            raise(this.#buried[index], key, { clock: record.clock, writer: record.writer })
+          }
           continue
         }
-        if (entry.clock <= replica.floor) return `member ${index} reads ${key} from before a clear`
-        if (known !== undefined) {
-          const order = Stamp.compare(entry, known.stamp)
-          if (order < 0 || (order === 0 && !known.present)) {
-            return `member ${index} reads ${key} at ${Stamp.format(entry)} after ${Stamp.format(known.stamp)}` +
-              (known.present ? "" : " was gone")
-          }
+        const reads = `member ${index} reads ${key} at ${Stamp.format(entry)}`
+        if (entry.clock <= replica.floor) return `${reads}, from before a clear`
+        for (const stamps of [this.#gone[index], this.#buried[index]]) {
+          const gone = stamps.get(key)
+          if (gone !== undefined && Stamp.compare(entry, gone) <= 0) return `${reads}, gone at ${Stamp.format(gone)}`
         }
-        this.#known[index].set(key, { stamp: { clock: entry.clock, writer: entry.writer }, present: true })
+        if (last !== undefined && Stamp.compare(entry, last) < 0) return `${reads} after ${Stamp.format(last)}`
+        this.#read[index].set(key, { clock: entry.clock, writer: entry.writer })
       }
     }
     return undefined
@@ -209,11 +230,25 @@ export class Group {
     }
     const states = this.#states()
     if (states.some((state) => state !== states[0])) return `not the same: ${states.join(" | ")}`
-    return this.#oldest()
+    return undefined
   }
 
-  /** Invariant 5: what is there is the newest that anybody folded. */
-  #oldest(): string | undefined {
+  /** Where nothing had to be forgotten, nothing may be missing: all hold what one would who folded everything. */
+  lost(options: Partial<Replica.Options>): string | undefined {
+    const reference = make(options)
+    const now = Math.max(...this.subjects.map((_, index) => this.nowOf(index)))
+    for (const { event } of this.sent) Replica.apply(reference.replica, event, now)
+    for (const key of this.keys) {
+      const expected = Replica.peek(reference.replica, key, now)
+      const entry = Replica.peek(this.subjects[0].replica, key, this.nowOf(0))
+      if (expected === undefined || (expected.expiresAt !== 0 && expected.expiresAt < this.now + 1_000)) continue
+      if (entry === undefined || Stamp.compare(entry, expected) !== 0) return `${key} is not there`
+    }
+    return undefined
+  }
+
+  /** Invariant 5, after healing: what is there is the newest that anybody folded. */
+  outdated(): string | undefined {
     for (const { replica } of this.subjects) {
       for (const key of this.keys) {
         const entry = Replica.peek(replica, key, this.now)
