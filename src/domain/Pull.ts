@@ -47,7 +47,8 @@ const remove = (self: Server, name: string, kept: Kept): void => {
   self.bytes -= kept.reply.length
 }
 
-const expire = (self: Server, nowMillis: number): void => {
+/** Lets go of answers that nobody asked for lately. */
+export const expire = (self: Server, nowMillis: number): void => {
   for (const [name, kept] of self.kept) {
     if (nowMillis - kept.usedMillis > self.keepMillis) remove(self, name, kept)
   }
@@ -114,7 +115,8 @@ export interface Client {
   readonly timeoutMillis: number
   readonly timeoutMillisMax: number
   readonly giveUpMillis: number
-  readonly replyBytesMax: number
+  /** The largest answer that is taken. */
+  readonly replyBytesMax: () => number
   readonly readings: Map<number, Reading>
   /** Asks that are due at once. */
   readonly asks: Array<Ask>
@@ -133,13 +135,13 @@ export const makeClient = (options: {
   readonly timeoutMillis?: number | undefined
   readonly timeoutMillisMax?: number | undefined
   readonly giveUpMillis?: number | undefined
-  readonly replyBytesMax?: number | undefined
+  readonly replyBytesMax?: (() => number) | undefined
 }): Client => ({
   windowPieces: options.windowPieces ?? 32,
   timeoutMillis: options.timeoutMillis ?? 50,
   timeoutMillisMax: options.timeoutMillisMax ?? 500,
   giveUpMillis: options.giveUpMillis ?? 5_000,
-  replyBytesMax: options.replyBytesMax ?? 64 * 1_048_576,
+  replyBytesMax: options.replyBytesMax ?? (() => 64 * 1_048_576),
   readings: new Map(),
   asks: []
 })
@@ -174,7 +176,7 @@ export const onPiece = (
   nowMillis: number
 ): Uint8Array | undefined => {
   const reading = self.readings.get(request)
-  if (reading === undefined || total > self.replyBytesMax) return undefined
+  if (reading === undefined || total > self.replyBytesMax()) return undefined
   if (reading.total === -1) {
     if (bytes.length === 0 && total > 0) return undefined
     reading.total = total

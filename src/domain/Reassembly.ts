@@ -24,7 +24,8 @@ interface Partial {
 }
 
 export interface Reassembly {
-  readonly recordBytesMax: number
+  /** The largest record that this member takes: it rises as namespaces are opened. */
+  readonly recordBytesMax: () => number
   readonly bytesMaxPerSender: number
   readonly idleMillis: number
   readonly budget: Budget
@@ -33,7 +34,7 @@ export interface Reassembly {
 }
 
 export const make = (options: {
-  readonly recordBytesMax: number
+  readonly recordBytesMax: () => number
   readonly bytesMaxPerSender: number
   readonly idleMillis?: number | undefined
   readonly budget: Budget
@@ -70,7 +71,7 @@ const drop = (self: Reassembly, recordId: number, partial: Partial): void => {
 }
 
 export const offer = (self: Reassembly, part: Part, nowMillis: number): Offer => {
-  if (part.total > self.recordBytesMax) return { _tag: "TooLarge" }
+  if (part.total > self.recordBytesMax()) return { _tag: "TooLarge" }
   let partial = self.partials.get(part.recordId)
   if (partial !== undefined && (partial.total !== part.total || partial.crc !== part.crc)) return { _tag: "Corrupt" }
   const cost = charge(part.bytes)

@@ -50,7 +50,7 @@ export interface Host {
   readonly random: () => number
   readonly namespaces: ReadonlyMap<string, Namespace>
   readonly multicaster: Multicaster
-  readonly replyBytesMax: number
+  readonly replyBytesMax: () => number
   readonly pieceBytes: number
   /** The parts of the Listener that the Housekeeper needs; it is started later. */
   readonly listener: () => {
@@ -425,6 +425,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
     if (now >= heartbeatDue) {
       heartbeatDue = now + protocol.heartbeatMillis
       for (const namespace of host.namespaces.values()) Replica.sweep(namespace.replica, time.now())
+      responder.sweep()
       multicaster.send(undefined, heartbeat())
       const judged = Membership.tick(membership, now)
       for (const member of judged.suspected) host.publish({ type: "suspected", member: member.id })

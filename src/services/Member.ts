@@ -187,7 +187,7 @@ export const make = Effect.fnUntraced(function*(
     random,
     namespaces,
     multicaster,
-    replyBytesMax: 2 * recordBytesMax() + 16 * 1_048_576,
+    replyBytesMax: () => 2 * recordBytesMax() + 16 * 1_048_576,
     pieceBytes: Math.max(256, datagramBytesMax - sealing.overheadBytes - 96),
     listener: () => listener ?? idleListener,
     floor: () => floor,

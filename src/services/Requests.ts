@@ -34,7 +34,7 @@ export const make = (options: {
   readonly ticks: () => number
   readonly send: (to: Destination, operation: Control) => void
   readonly giveUpMillis: number
-  readonly replyBytesMax: number
+  readonly replyBytesMax: () => number
 }): Requests => {
   const client = Pull.makeClient({ giveUpMillis: options.giveUpMillis, replyBytesMax: options.replyBytesMax })
   const pending = new Map<number, Pending>()

@@ -26,6 +26,8 @@ export interface Host {
 export interface Responder {
   readonly onRequest: (from: Destination, request: Request) => void
   readonly onPull: (from: Destination, pull: PullRequest) => void
+  /** Lets go of answers that nobody asked for lately. */
+  readonly sweep: () => void
 }
 
 /** Names writers by their place in a table, as most records share a few. */
@@ -132,6 +134,7 @@ export const make = (host: Host): Responder => {
         pull.request,
         pull.offset,
         Math.max(1, Math.min(firstPieces, Math.ceil(pull.bytes / host.pieceBytes)))
-      )
+      ),
+    sweep: () => Pull.expire(server, host.time.ticks())
   }
 }

@@ -171,7 +171,7 @@ export const prove = (
       ackDelayMillis: self.protocol.ackDelayMillis
     }),
     reassembly: Reassembly.make({
-      recordBytesMax: self.recordBytesMax(),
+      recordBytesMax: self.recordBytesMax,
       bytesMaxPerSender: self.protocol.reassemblyBytesMax,
       idleMillis: self.protocol.reassemblyIdleMillis,
       budget: self.budget
