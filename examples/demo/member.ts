@@ -1,6 +1,5 @@
 /** One process of the demo: a member that does what the conductor (demo.ts) says over Node's IPC channel. */
-import { readFileSync } from "node:fs"
-import { createRequire } from "node:module"
+import mimeDatabase from "mime-db/db.json" with { type: "json" }
 import { open } from "../../src/standalone.ts"
 import type { Command, Report } from "./conversation.ts"
 
@@ -10,9 +9,7 @@ interface MediaType {
   readonly version: number
 }
 
-const database: Record<string, object> = JSON.parse(
-  readFileSync(createRequire(import.meta.url).resolve("mime-db/db.json"), "utf8")
-)
+const database: Record<string, object> = mimeDatabase
 const types = Object.keys(database)
 
 const mccache = await open({ cacheMax: 10_000, cacheSize: 64 * 1024 * 1024, cacheTtl: 0 })

@@ -455,9 +455,6 @@ const freeExpired = (self: Replica): void => {
   }
 }
 
-/** The quantum of a time. */
-export const quantumOf = (nowMillis: number): number => Math.floor(nowMillis / quantumMillis)
-
 /**
  * Frees expired entries into tombstones, and drops the tombstones that are a horizon old as of the quantum: members with
  * the same records and the same quantum then have the same digest. Returns the quantum.
@@ -466,7 +463,7 @@ export const sweep = (self: Replica, nowMillis: number): number => {
   const now = judge(self, nowMillis)
   freeExpired(self)
   self.byBucket.rest(now)
-  const quantum = quantumOf(now)
+  const quantum = Math.floor(now / quantumMillis)
   const horizon = self.options.tombstoneHorizonMillis
   while (true) {
     const tombstone = self.ends.peek()
