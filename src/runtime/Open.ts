@@ -1,6 +1,7 @@
 /**
  * From settings to a running member on the real network: what both public doors share.
  */
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
@@ -15,6 +16,7 @@ import * as Interfaces from "./Interfaces.ts"
 import * as Logging from "./Logging.ts"
 import * as Settings from "./Settings.ts"
 import * as UdpNetwork from "./UdpNetwork.ts"
+import * as UnrefClock from "./UnrefClock.ts"
 
 /** Options of the process, beside those of the configuration. */
 export interface ProcessOptions {
@@ -73,7 +75,12 @@ export const member = (
   { unref, ...options }: Options & ProcessOptions,
   sources: Settings.Sources
 ): Effect.Effect<Member.Member, McCacheError, Scope.Scope> =>
-  opened(options, sources, (configuration) => Effect.map(network(configuration, { unref }), ({ layer }) => layer))
+  Effect.clockWith((clock) =>
+    opened(options, sources, (configuration) => Effect.map(network(configuration, { unref }), ({ layer }) => layer))
+      .pipe(
+        Effect.provideService(Clock.Clock, unref === true ? UnrefClock.make(clock) : clock)
+      )
+  )
 
 /** Opens a member for the scope, on the network that the program provides. */
 export const memberOnNetwork = (
