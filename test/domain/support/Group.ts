@@ -212,7 +212,7 @@ export class Group {
 
   /** Repairs everybody with everybody until nothing differs any more; what is wrong then, if anything. */
   heal(): string | undefined {
-    for (const take of [...this.takes]) this.abandon(take)
+    while (this.takes.length > 0) this.abandon(this.takes[0])
     for (let round = 0; round < 6; round++) {
       // All are within one quantum, as after a moment of waiting.
       this.now = Math.ceil((this.now + 250) / Replica.quantumMillis) * Replica.quantumMillis + 500
