@@ -25,6 +25,11 @@ const run = promisify(execFile)
 const root = fileURLToPath(new URL("../../", import.meta.url))
 const examples = readdirSync(join(root, "examples")).filter((name) => name.endsWith(".ts")).sort()
 
+/** The programs in the README, as files; one that imports a test framework is a test. */
+const readme: ReadonlyArray<readonly [name: string, source: string]> = [
+  ...readFileSync(join(root, "README.md"), "utf8").matchAll(/```ts\n(.*?)```/gs)
+].map(([, source], index) => [`readme-${index + 1}${source.includes("@effect/vitest") ? ".test" : ""}.ts`, source])
+
 /** What an example that hangs is given; each needs less than 5 seconds on an idle machine. */
 const deadlineMillis = 60_000
 
@@ -109,7 +114,8 @@ describe("examples", () => {
     mkdirSync(installed, { recursive: true })
     const { dependencies, peerDependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"))
     // What npm installs with it, and what its users have for TypeScript.
-    for (const name of [...Object.keys({ ...dependencies, ...peerDependencies }), "@types/node"]) {
+    const own = ["@types/node", "@effect/vitest", "vitest"]
+    for (const name of [...Object.keys({ ...dependencies, ...peerDependencies }), ...own]) {
       const link = join(project, "node_modules", name)
       mkdirSync(dirname(link), { recursive: true })
       symlinkSync(join(root, "node_modules", name), link, "junction")
@@ -117,6 +123,7 @@ describe("examples", () => {
     copyFileSync(join(root, "package.json"), join(installed, "package.json"))
     await compile("--project", join(root, "tsconfig.build.json"), "--outDir", join(installed, "dist"))
     for (const example of examples) copyFileSync(join(root, "examples", example), join(project, example))
+    for (const [name, source] of readme) writeFileSync(join(project, name), source)
     writeFileSync(join(project, "package.json"), JSON.stringify({ name: "a-users-project", type: "module" }))
   })
 
@@ -130,12 +137,12 @@ describe("examples", () => {
   }
 
   /** What an example prints. Rejects when it fails, or does not end; then nothing that it started is left. */
-  const runExample = async (example: string): Promise<string> => {
+  const runExample = async (...program: ReadonlyArray<string>): Promise<string> => {
     // Not the settings of whoever runs the tests, and a group that no other run of them is in.
     const environment = Object.fromEntries(
       Object.entries(process.env).filter(([name]) => !/^(MCCACHE_|TEST_|NODE_OPTIONS$|PORT$)/.test(name))
     )
-    const child = spawn(process.execPath, [example], {
+    const child = spawn(process.execPath, program, {
       cwd: project,
       env: { ...environment, MCCACHE_MULTICAST_IP: `224.0.0.3:${10_000 + process.pid % 20_000}` },
       // A group of processes of its own, to end as one.
@@ -149,7 +156,7 @@ describe("examples", () => {
       once(child, "exit")
     ])
     clearTimeout(timer)
-    assert.strictEqual(code, 0, `${example} ended with ${signal ?? code}:\n${output}${errors}`)
+    assert.strictEqual(code, 0, `${program.join(" ")} ended with ${signal ?? code}:\n${output}${errors}`)
     return output
   }
 
@@ -169,6 +176,16 @@ describe("examples", () => {
     }
     writeFileSync(join(project, "tsconfig.json"), JSON.stringify({ compilerOptions, include: ["*.ts"] }))
     await compile("--project", join(project, "tsconfig.json"))
+  })
+
+  it("of the README run as they stand there", async () => {
+    assert.lengthOf(readme, 4)
+    for (const [name] of readme) {
+      if (name.endsWith(".test.ts")) {
+        const output = await runExample(join(root, "node_modules/vitest/vitest.mjs"), "run", "--root", project, name)
+        assert.match(output, /1 passed/)
+      } else await runExample(name)
+    }
   })
 
   for (const example of examples) {
