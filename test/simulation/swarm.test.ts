@@ -25,6 +25,18 @@ describe("a random cluster under faults, then healed", () => {
   }
 })
 
+for (const mode of [0, 2] as const) {
+  describe(`in mode ${mode}`, () => {
+    for (const seed of seeds.slice(0, 8)) {
+      it.effect(`nothing comes back and what is held is the newest: seed ${seed}`, () =>
+        Effect.gen(function*() {
+          const result = yield* Swarm.run(seed, 60, mode)
+          assert.isAbove(result.operations, 500)
+        }).pipe(Effect.scoped))
+    }
+  })
+}
+
 describe("a seed", () => {
   const inAnotherProcess = async (seed: number): Promise<string> => {
     const program = fileURLToPath(new URL("support/trace.ts", import.meta.url))
