@@ -2,6 +2,7 @@
  * From settings to a running member on the real network: what both public doors share.
  */
 import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
@@ -99,6 +100,17 @@ const opened = Effect.fnUntraced(function*(
   return yield* Effect.gen(function*() {
     for (const warning of warnings) yield* Effect.logWarning(`McCache: ${warning}`)
     const context = yield* Layer.build(Layer.merge(yield* networkOf(configuration), HostProcessNode.layer))
-    return yield* Member.make(configuration).pipe(Effect.provide(context))
+    const member = yield* Member.make(configuration).pipe(Effect.provide(context))
+    const [asked, given] = [
+      configuration.protocol.receiveBufferBytes,
+      Context.get(context, Network).receiveBufferBytes()
+    ]
+    if (given < asked) {
+      yield* Effect.logWarning(
+        `McCache: the system gave sockets ${given} of ${asked} bytes to receive in, so that bursts are slower: ` +
+          `sysctl -w net.core.rmem_max=${asked} (Linux), or ask for less with protocol.receiveBufferBytes`
+      )
+    }
+    return member
   }).pipe(Effect.provide(yield* Layer.build(Logging.layer(settings))))
 })

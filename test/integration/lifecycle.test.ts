@@ -151,6 +151,12 @@ try {
     }
   })
 
+  it("sockets that may hold less than was asked for are a warning that names the setting of the system", async () => {
+    const out = await failing({ ...group(), protocol: { receiveBufferBytes: 2 ** 30 } })
+    assert.include(out, "OPENED")
+    assert.match(out, /of 1073741824 bytes.*net\.core\.rmem_max/s)
+  })
+
   it("an unknown variable or option is a warning that names the nearest known one", async () => {
     const out = await failing({ ...group(), cacheTLT: 60 }, { MCCACHE_CACHE_MAXX: "60" })
     assert.include(out, "OPENED")
