@@ -364,10 +364,16 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
     }
   }
 
+  const isReady = (member: Membership.Member, ready: boolean): void => {
+    const caughtUp = ready && !member.ready
+    member.ready = ready
+    if (caughtUp) multicaster.caughtUp(member.id)
+  }
+
   const onControl = (member: Membership.Member, operation: Control, now: number): void => {
     switch (operation._tag) {
       case "PULSE": {
-        member.ready = operation.ready
+        isReady(member, operation.ready)
         noteOffset(member, operation.physicalMillis)
         if (operation.floor > host.floor()) host.clearAll(operation.floor)
         // Announcements between heartbeats tell nothing of namespaces.
@@ -375,7 +381,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
         return
       }
       case "WELCOME":
-        member.ready = operation.ready
+        isReady(member, operation.ready)
         if (operation.floor > host.floor()) host.clearAll(operation.floor)
         onSummaries(member, operation.namespaces, now)
         return

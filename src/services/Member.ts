@@ -173,7 +173,8 @@ export const make = Effect.fnUntraced(function*(
     alone: () => housekeeper?.alone() ?? false,
     ready: () => housekeeper?.ready() ?? false,
     floor: () => floor,
-    lagging: (member) => housekeeper?.lagging(member)
+    lagging: (member) => housekeeper?.lagging(member),
+    isReady: (member) => housekeeper?.membership.members.get(member)?.ready ?? false
   }).pipe(Scope.provide(scope))
 
   const gatherable = (name: string | undefined): string => JSON.stringify(localMetrics(name))

@@ -41,7 +41,7 @@ type Message =
   | { readonly _tag: "Control"; readonly to: Destination | undefined; readonly operation: Control }
   | { readonly _tag: "Ack"; readonly from: Destination; readonly ack: Ack }
   | { readonly _tag: "Nack"; readonly from: Destination; readonly nack: Nack }
-  | { readonly _tag: "Left"; readonly member: MemberId }
+  | { readonly _tag: "Ready" | "Left"; readonly member: MemberId }
 
 /** What the Multicaster needs from the member that it belongs to. */
 export interface Host {
@@ -60,6 +60,8 @@ export interface Host {
   /** The floor of clears of all namespaces. */
   readonly floor: () => number
   readonly lagging: (member: MemberId) => void
+  /** Whether another member has caught up with the cluster. */
+  readonly isReady: (member: MemberId) => boolean
 }
 
 const repeatsPerTurnMax = 256
@@ -71,6 +73,8 @@ export interface Multicaster {
   readonly send: (to: Destination | undefined, operation: Control) => void
   readonly acknowledged: (from: Destination, ack: Ack) => void
   readonly missed: (from: Destination, nack: Nack) => void
+  /** Another member has caught up with the cluster. */
+  readonly caughtUp: (member: MemberId) => void
   readonly left: (member: MemberId) => void
   /** The first number that a member that proves us now will hear. */
   readonly first: () => number
@@ -122,7 +126,8 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<M
   /** After LEAVE nothing is sent: whoever forgot this member would meet it again, and wait for it until it is removed. */
   let farewell = false
 
-  const settledOf = (member: MemberId): number => FlowWindow.settledOf(flow, member) ?? 0
+  /** What a member has of this stream. One that is still catching up lacks what was sent before it came. */
+  const settledOf = (member: MemberId): number => host.isReady(member) ? FlowWindow.settledOf(flow, member) ?? 0 : -1
 
   // ------------------------------------------------------------------------------------------------ outgoing
 
@@ -357,11 +362,14 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<M
             break
           }
           FlowWindow.onAck(flow, from.id, ack, now, SendStream.lowest(stream), SendStream.highest(stream))
-          Barriers.onSettled(barriers, from.id, ack.settled)
+          Barriers.onSettled(barriers, from.id, settledOf(from.id))
           break
         }
         case "Nack":
           nacks.push(message)
+          break
+        case "Ready":
+          Barriers.onSettled(barriers, message.member, settledOf(message.member))
           break
         case "Left":
           FlowWindow.leave(flow, message.member)
@@ -428,6 +436,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<M
     send: (to, operation) => void actor.offer({ _tag: "Control", to, operation }),
     acknowledged: (from, ack) => void actor.offer({ _tag: "Ack", from, ack }),
     missed: (from, nack) => void actor.offer({ _tag: "Nack", from, nack }),
+    caughtUp: (member) => void actor.offer({ _tag: "Ready", member }),
     left: (member) => void actor.offer({ _tag: "Left", member }),
     first: () => {
       // What some counted member has not settled yet may be unknown to the donor too: the newcomer hears it itself.

@@ -108,6 +108,33 @@ describe("flush", () => {
       }).pipe(Effect.scoped))
   }
 
+  it.effect("counts a member that is still catching up only when it has", () =>
+    Effect.gen(function*() {
+      const { cacheOf, cluster, observer } = yield* start(68, 0)
+      const written = new Map<string, Stamp>()
+      for (let index = 0; index < 3_000; index++) {
+        cacheOf("a").set(`k${index}`, index)
+        written.set(`k${index}`, cacheOf("a").metadata(`k${index}`)?.stamp ?? assert.fail("just written"))
+      }
+      yield* cluster.advance("5 seconds")
+      const late = yield* cluster.join("late")
+      late.member.cache("n")
+      let flushed = 0
+      for (let step = 0; step < 100; step++) {
+        yield* Effect.forkChild(
+          Effect.tap(cluster.node("a").mccache.flush({ timeout: "20 seconds" }), () =>
+            Effect.sync(() => {
+              Checkers.flushed(observer, cluster.node("a"), written)
+              flushed++
+            })),
+          { startImmediately: true }
+        )
+        yield* cluster.advance(10)
+      }
+      yield* cluster.advance("20 seconds")
+      assert.strictEqual(flushed, 100)
+    }).pipe(Effect.scoped))
+
   it.effect("reports who left, and does not await who joins later", () =>
     Effect.gen(function*() {
       const { cacheOf, cluster } = yield* start(63, 0)
