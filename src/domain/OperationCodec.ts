@@ -33,7 +33,9 @@ const flagValue = 4
 const flagExpiry = 8
 
 const textEncoder = new TextEncoder()
-const textDecoder = new TextDecoder("utf-8", { fatal: true })
+// A leading U+FEFF is a part of the text: by default the decoder would take it for a byte order mark and drop it, so that
+// a key would arrive as another one.
+const textDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 
 let scratch = new Uint8Array(4_096)
 let view = new DataView(scratch.buffer)

@@ -87,6 +87,21 @@ export const make = (options: Options): ReceiveStream => {
   }
 }
 
+/**
+ * Begins a stream of which something was sent before: the last number before its first counts as given up, so that
+ * nothing is settled until a repair with the sender has brought what those numbers carried.
+ */
+export const makeBehind = (options: Options): ReceiveStream => {
+  const self = make(options)
+  if (options.first === 1) return self
+  const last = options.first - 1
+  self.settled = last - 1
+  self.told = last - 1
+  self.unrepaired = last
+  self.marks[slotOf(self, last)] = abandonedMark
+  return self
+}
+
 export const received = (self: ReceiveStream): number => self.received
 export const settled = (self: ReceiveStream): number => self.settled
 /** The greatest number known to exist. */

@@ -288,6 +288,8 @@ export const make = (host: Host): AntiEntropy => {
         namespace.dropAll()
         continue
       }
+      // What holds nothing in mode 0 lacks nothing.
+      if (namespace.options.mode === 0 && namespace.replica.records.size === 0) continue
       // While a namespace joins, its donor covers what the sender wrote before; what that misses digests find.
       if (donor === undefined || !namespace.caughtUp || (donor.told && !donor.summaries.has(namespace.name))) continue
       gap.remaining.add(namespace.name)

@@ -29,7 +29,7 @@ type Message =
   | { readonly _tag: "Met"; readonly from: Destination; readonly proof: Proof }
   | { readonly _tag: "Heard"; readonly member: MemberId }
   | { readonly _tag: "Control"; readonly from: Destination; readonly operation: Control }
-  | { readonly _tag: "Gap"; readonly member: MemberId }
+  | { readonly _tag: "Gap" | "Behind"; readonly member: MemberId }
   | { readonly _tag: "Lagging"; readonly member: MemberId }
   | { readonly _tag: "Opened"; readonly namespace: Namespace }
   | { readonly _tag: "Restart"; readonly namespace: Namespace }
@@ -78,6 +78,7 @@ export interface Housekeeper {
   readonly heard: (member: MemberId) => void
   readonly control: (from: Destination, operation: Control) => void
   readonly gap: (member: MemberId) => void
+  readonly behind: (member: MemberId) => void
   readonly lagging: (member: MemberId) => void
   readonly opened: (namespace: Namespace) => void
   readonly restart: (namespace: Namespace) => void
@@ -347,7 +348,8 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
         return
       }
       case "Gap":
-        host.publish({ type: "lost", member: message.member })
+      case "Behind":
+        if (message._tag === "Gap") host.publish({ type: "lost", member: message.member })
         antiEntropy.gap(message.member)
         return
       case "Lagging":
@@ -477,6 +479,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
     heard: (member) => void actor.offer({ _tag: "Heard", member }),
     control: (from, operation) => void actor.offer({ _tag: "Control", from, operation }),
     gap: (member) => void actor.offer({ _tag: "Gap", member }),
+    behind: (member) => void actor.offer({ _tag: "Behind", member }),
     lagging: (member) => void actor.offer({ _tag: "Lagging", member }),
     opened: (namespace) => void actor.offer({ _tag: "Opened", namespace }),
     restart: (namespace) => void actor.offer({ _tag: "Restart", namespace }),

@@ -56,7 +56,10 @@ export interface Host {
   /** A message for the Housekeeper. */
   readonly control: (from: Destination, operation: Control) => void
   /** Something of this sender was given up: repair with it. */
+  /** Numbers of a sender were given up. */
   readonly gap: (member: MemberId) => void
+  /** A sender was met that had sent something before. */
+  readonly behind: (member: MemberId) => void
   /** A clear of all namespaces. */
   /** False: refused, the stamp is too far ahead. */
   readonly clearAll: (clock: number) => boolean
@@ -169,6 +172,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<L
     const { parked, session } = proved
     sealing.trust(session.id)
     host.met({ id: session.id, address: from }, proof)
+    if (ReceiveStream.abandoned(session.stream)) host.behind(session.id)
     if (proof.nonce.length > 0) sendProof({ id: session.id, address: from }, proof.nonce, now)
     // Read here, so never again.
     Sessions.accept(session, header)

@@ -227,6 +227,7 @@ export const make = Effect.fnUntraced(function*(
     heard: keeper.heard,
     control: keeper.control,
     gap: keeper.gap,
+    behind: keeper.behind,
     clearAll
   }).pipe(
     Scope.provide(scope),

@@ -283,6 +283,8 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<M
     const counted = FlowWindow.counted(flow)
     if (counted === 0) {
       if (host.alone()) {
+        // Who comes later must know that something was written before.
+        if (pending()) SendStream.skip(stream)
         dropAll()
         Barriers.onSent(barriers, Infinity, SendStream.highest(stream), settledOf)
       }

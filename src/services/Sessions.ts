@@ -160,7 +160,8 @@ export const prove = (
   const session: Session = {
     id: header.sender,
     address,
-    stream: ReceiveStream.make({
+    // What the sender wrote before this session may be missing here, as after a partition: a repair with it brings that.
+    stream: ReceiveStream.makeBehind({
       first: proof.first,
       random: self.random,
       nackDelayMillisMin: self.protocol.nackDelayMillisMin,

@@ -129,6 +129,18 @@ describe("ReceiveStream", () => {
     assert.strictEqual(ReceiveStream.settled(stream), 3)
   })
 
+  it("that begins behind settles nothing until a repair with the sender, and then goes on as any other", () => {
+    const behind = ReceiveStream.makeBehind({ first: 8, random: () => 0.5 })
+    assert.isTrue(ReceiveStream.abandoned(behind))
+    assert.strictEqual(ReceiveStream.settled(behind), 6)
+    take(behind, 8, 0)
+    assert.deepStrictEqual([ReceiveStream.received(behind), ReceiveStream.settled(behind)], [8, 6])
+    ReceiveStream.repaired(behind, 8)
+    assert.strictEqual(ReceiveStream.settled(behind), 8)
+    // Of a sender that sent nothing before there is nothing to repair.
+    assert.isFalse(ReceiveStream.abandoned(ReceiveStream.makeBehind({ first: 1, random: () => 0.5 })))
+  })
+
   it("acknowledges after enough datagrams, after a moment, or at once when asked", () => {
     const stream = make()
     ReceiveStream.setAckEvery(stream, 4)

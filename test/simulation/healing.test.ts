@@ -122,6 +122,40 @@ for (const seconds of [8, 40]) {
   })
 }
 
+for (const cacheMode of [0, 2] as const) {
+  for (const seconds of [8, 40]) {
+    describe(`in mode ${cacheMode}, a member cut off for ${seconds} s`, () => {
+      it.effect("does not go on reading what was changed or deleted meanwhile", () =>
+        Effect.gen(function*() {
+          const cluster = yield* Cluster.make({
+            seed: 27,
+            options: { cacheTtl: 0, cacheMode },
+            faults: { loss: 0.05, delay: { minMillis: 0.5, maxMillis: 3 } }
+          })
+          for (const name of ["a", "b", "c"]) (yield* cluster.join(name)).member.cache("n")
+          const cacheOf = (name: string) => cluster.node(name).member.cache<number>("n")
+          yield* cluster.advance("2 seconds")
+          // Each holds the keys of its own; in mode 2 a set by one would take them from the others.
+          for (const name of ["a", "b", "c"]) {
+            for (const key of ["x", "y"]) cacheOf(name).beginFill(key).store(1)
+            yield* cluster.advance("1 second")
+          }
+          yield* cluster.advance("2 seconds")
+          assert.strictEqual(cacheOf("c").peek("x"), 1)
+          cluster.partition([["a", "b"], ["c"]])
+          cacheOf("a").set("x", 2)
+          cacheOf("a").delete("y")
+          yield* cluster.advance(`${seconds} seconds`)
+          assert.strictEqual(cacheOf("c").peek("x"), 1, "it could not hear that")
+          cluster.heal()
+          yield* cluster.advance("10 seconds")
+          assert.notStrictEqual(cacheOf("c").peek("x"), 1)
+          assert.isFalse(cacheOf("c").has("y"))
+        }).pipe(Effect.scoped))
+    })
+  }
+}
+
 describe("a member that was stopped", () => {
   it.effect("learns on waking what it missed", () =>
     Effect.gen(function*() {

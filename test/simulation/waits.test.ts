@@ -135,6 +135,37 @@ describe("flush", () => {
       assert.strictEqual(flushed, 100)
     }).pipe(Effect.scoped))
 
+  for (const seconds of [8, 40]) {
+    it.effect(`covers what was written while a member was cut off for ${seconds} s`, () =>
+      Effect.gen(function*() {
+        const { cacheOf, cluster, observer } = yield* start(69, 0)
+        cluster.partition([["a", "b"], ["c"]])
+        const written = new Map<string, Stamp>()
+        for (let index = 0; index < 100; index++) {
+          cacheOf("a").set(`k${index}`, index)
+          written.set(`k${index}`, cacheOf("a").metadata(`k${index}`)?.stamp ?? assert.fail("just written"))
+        }
+        yield* cluster.advance(`${seconds} seconds`)
+        cluster.heal()
+        let [flushed, covered] = [0, 0]
+        for (let step = 0; step < 500; step++) {
+          yield* Effect.forkChild(
+            Effect.tap(cluster.node("a").mccache.flush({ timeout: "20 seconds" }), ({ members }) =>
+              Effect.sync(() => {
+                Checkers.flushed(observer, cluster.node("a"), written)
+                flushed++
+                if (members === 2) covered++
+              })),
+            { startImmediately: true }
+          )
+          yield* cluster.advance(10)
+        }
+        yield* cluster.advance("20 seconds")
+        assert.strictEqual(flushed, 500)
+        assert.isAbove(covered, 100)
+      }).pipe(Effect.scoped))
+  }
+
   it.effect("reports who left, and does not await who joins later", () =>
     Effect.gen(function*() {
       const { cacheOf, cluster } = yield* start(63, 0)
