@@ -26,6 +26,8 @@ export const run = Effect.fnUntraced(function*(seed: number, seconds: number, ca
   const size = 3 + below(5)
   const lossMax = random() < 0.2 ? 0 : 0.3 * random()
   const stormy = random() < 0.7
+  // Some partitions outlast the membership: their members meet again as strangers.
+  const healing = random() < 0.4 ? 0.008 : 0.08
   const keys = 5 + below(60)
   const options = {
     cacheMode,
@@ -74,8 +76,8 @@ export const run = Effect.fnUntraced(function*(seed: number, seconds: number, ca
       const cut = 1 + below(nodes.length - 1)
       cluster.partition([nodes.slice(0, cut), nodes.slice(cut)])
     } else if (fate < 0.08) cluster.hub.block(pick(nodes), pick(nodes))
-    else if (fate < 0.16) cluster.heal()
-    else if (fate < 0.2) {
+    else if (fate < 0.08 + healing) cluster.heal()
+    else if (fate > 0.96) {
       cluster.faults({
         loss: random() * lossMax,
         lossBurstDatagrams: 1 + below(5),
