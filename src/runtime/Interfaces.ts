@@ -89,7 +89,7 @@ export const resolve = (
             describe(interfaces)
           }. Name one with MCCACHE_INTERFACE, or a group of the other family with MCCACHE_MULTICAST_IP.`
         : `MCCACHE_INTERFACE is ${JSON.stringify(setting)}, but no interface of this host has that name or ${family} ` +
-          `address. There are: ${describe(interfaces)}.`
+          `address. There are: ${describe(interfaces)}. Name one of these, or leave it out.`
     )
   })
 
