@@ -293,6 +293,7 @@ export const make = Effect.fnUntraced(function*(
     namespaces.set(name, namespace)
     keeper.opened(namespace)
     const core = new CacheCore<V>(namespace, codec, { time, counters, closed: () => closed })
+    // One map holds caches of all value types. Which a namespace has is what its opener says: nothing else can know.
     cores.set(name, { core: core as unknown as CacheCore<never>, options: options as CacheOptions<never>, settings })
     return core
   }
