@@ -12,6 +12,8 @@ interface Receiver {
   credit: number
   /** When it last said something, in ticks. */
   heardMillis: number
+  /** Since when, about, its oldest unacknowledged number is under way; `Infinity` while there is none. */
+  waitingMillis: number
   lagging: boolean
 }
 
@@ -32,8 +34,8 @@ export interface FlowWindow {
   /** The number whose acknowledgement is timed, and when it was sent. */
   timedNumber: number
   timedMillis: number
-  /** When the oldest unacknowledged number was sent, about: laggards are judged from here. */
-  waitingSince: number
+  /** Whether somebody had acknowledged everything when something was last heard of it: it waits for what is sent next. */
+  rested: boolean
   highest: number
   probeDue: number
   probeIntervalMillis: number
@@ -55,7 +57,7 @@ export const make = (options: Options = {}): FlowWindow => {
     roundTripMillis: 1,
     timedNumber: 0,
     timedMillis: 0,
-    waitingSince: Infinity,
+    rested: false,
     highest: 0,
     probeDue: Infinity,
     probeIntervalMillis: resolved.probeMillis
@@ -78,6 +80,15 @@ const receivedMin = (self: FlowWindow): number => {
   return least
 }
 
+/** A receiver said what it has: from now on it is waited for, unless it has everything. */
+const wait = (self: FlowWindow, receiver: Receiver, nowMillis: number): void => {
+  if (receiver.received < self.highest) receiver.waitingMillis = nowMillis
+  else {
+    receiver.waitingMillis = Infinity
+    self.rested = true
+  }
+}
+
 /** A receiver acknowledged. The first acknowledgement makes it count. */
 export const onAck = (
   self: FlowWindow,
@@ -90,7 +101,14 @@ export const onAck = (
   self.highest = highest
   const known = self.receivers.get(member)
   if (known === undefined) {
-    self.receivers.set(member, { ...ack, heardMillis: nowMillis, lagging: ack.settled < lowest - 1 })
+    const receiver = {
+      ...ack,
+      heardMillis: nowMillis,
+      waitingMillis: Infinity,
+      lagging: ack.settled < lowest - 1
+    }
+    self.receivers.set(member, receiver)
+    wait(self, receiver, nowMillis)
     return
   }
   const progress = Math.max(0, ack.received - known.received)
@@ -99,6 +117,7 @@ export const onAck = (
   known.credit = ack.credit
   known.heardMillis = nowMillis
   if (known.lagging && known.settled >= lowest - 1) known.lagging = false
+  wait(self, known, nowMillis)
   if (self.timedNumber > 0 && ack.received >= self.timedNumber) {
     const sample = Math.max(0.05, nowMillis - self.timedMillis)
     self.roundTripMillis += (sample - self.roundTripMillis) / 8
@@ -107,7 +126,6 @@ export const onAck = (
   if (progress > 0) {
     self.probeDue = Infinity
     self.probeIntervalMillis = self.options.probeMillis
-    self.waitingSince = receivedMin(self) >= highest ? Infinity : nowMillis
     const limit = creditMin(self)
     // One datagram more for each acknowledged: doubling once per round trip.
     self.window = Math.max(Math.min(self.options.windowMin, limit), Math.min(limit, self.window + progress))
@@ -130,7 +148,12 @@ export const leave = (self: FlowWindow, member: MemberId): void => {
 /** A number was sent for the first time. */
 export const sent = (self: FlowWindow, number: number, nowMillis: number): void => {
   self.highest = number
-  if (self.waitingSince === Infinity) self.waitingSince = nowMillis
+  if (self.rested) {
+    self.rested = false
+    for (const receiver of self.receivers.values()) {
+      if (receiver.waitingMillis === Infinity) receiver.waitingMillis = nowMillis
+    }
+  }
   if (self.timedNumber === 0) {
     self.timedNumber = number
     self.timedMillis = nowMillis
@@ -141,22 +164,25 @@ export const sent = (self: FlowWindow, number: number, nowMillis: number): void 
 export const available = (self: FlowWindow, highest: number): number => {
   const least = receivedMin(self)
   if (least === Infinity) return 0
-  return Math.max(0, least + Math.min(self.window, creditMin(self)) - highest)
+  return Math.max(0, least + windowOf(self) - highest)
 }
+
+/** When a receiver that counts, and says nothing more, no longer does. */
+const patientUntil = (self: FlowWindow, receiver: Receiver): number =>
+  receiver.lagging || receiver.received >= self.highest
+    ? Infinity
+    : Math.max(receiver.heardMillis, receiver.waitingMillis) + patience(self)
 
 const patience = (self: FlowWindow): number => Math.max(4 * self.roundTripMillis, self.options.laggardMillis)
 
 /** The receivers that no longer count from now on. */
 export const due = (self: FlowWindow, nowMillis: number, _lowest: number): ReadonlyArray<MemberId> => {
-  if (self.waitingSince === Infinity) return []
   const laggards: Array<MemberId> = []
   for (const [member, receiver] of self.receivers) {
-    if (receiver.lagging || receiver.received >= self.highest) continue
-    if (nowMillis - Math.max(receiver.heardMillis, self.waitingSince) < patience(self)) continue
+    if (nowMillis < patientUntil(self, receiver)) continue
     receiver.lagging = true
     laggards.push(member)
   }
-  if (laggards.length > 0 && receivedMin(self) >= self.highest) self.waitingSince = Infinity
   return laggards
 }
 
@@ -180,11 +206,7 @@ export const rest = (self: FlowWindow): void => {
 
 export const nextDue = (self: FlowWindow): number => {
   let next = self.probeDue
-  if (self.waitingSince === Infinity) return next
-  for (const receiver of self.receivers.values()) {
-    if (receiver.lagging || receiver.received >= self.highest) continue
-    next = Math.min(next, Math.max(receiver.heardMillis, self.waitingSince) + patience(self))
-  }
+  for (const receiver of self.receivers.values()) next = Math.min(next, patientUntil(self, receiver))
   return next
 }
 
@@ -215,8 +237,6 @@ export const settledByAll = (self: FlowWindow): number => {
 
 export const settledOf = (self: FlowWindow, member: MemberId): number | undefined => self.receivers.get(member)?.settled
 
-/** The window in datagrams, as far as the smallest credit allows. */
-export const windowOf = (self: FlowWindow): number => {
-  const credit = creditMin(self)
-  return credit === Infinity ? self.window : Math.min(self.window, credit)
-}
+/** The window in datagrams, as far as the smallest credit allows; a credit that was smaller leaves no mark. */
+export const windowOf = (self: FlowWindow): number =>
+  Math.min(creditMin(self), Math.max(self.window, self.options.windowMin))

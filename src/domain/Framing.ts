@@ -74,6 +74,11 @@ export class Packer {
     return full
   }
 
+  /** Whether no record waits for a body to be full. */
+  get isEmpty(): boolean {
+    return this.#used === 0
+  }
+
   /** The pieces that are left over, if any. */
   flush(): Uint8Array | undefined {
     if (this.#used === 0) return undefined

@@ -75,6 +75,11 @@ export class Outbox {
     return this.#clear === 0 ? place : Math.min(place, this.#clearPlace)
   }
 
+  /** The clear to send, which stays, in its place, until it is taken. 0 when there is none. */
+  peekClear(): number {
+    return this.#clear
+  }
+
   /** The clear to send, before any key: what it removes needs not be sent. 0 when there is none. */
   takeClear(): number {
     const clear = this.#clear

@@ -57,12 +57,15 @@ export const expire = (self: Server, nowMillis: number): void => {
 /** Keeps an answer for a while; the oldest give way. */
 export const put = (self: Server, peer: string, request: number, reply: Uint8Array, nowMillis: number): void => {
   expire(self, nowMillis)
+  const name = nameOf(peer, request)
+  const former = self.kept.get(name)
+  if (former !== undefined) remove(self, name, former)
   const kept: Kept = { reply, crc: checksum(reply), usedMillis: nowMillis }
-  self.kept.set(nameOf(peer, request), kept)
+  self.kept.set(name, kept)
   self.bytes += reply.length
-  for (const [name, old] of self.kept) {
+  for (const [oldest, old] of self.kept) {
     if (self.kept.size <= self.repliesMax && (self.bytes <= self.bytesMax || self.kept.size === 1)) break
-    remove(self, name, old)
+    remove(self, oldest, old)
   }
 }
 
@@ -177,8 +180,9 @@ export const onPiece = (
 ): Uint8Array | undefined => {
   const reading = self.readings.get(request)
   if (reading === undefined || total > self.replyBytesMax()) return undefined
+  // Nothing at an offset would keep what belongs there out.
+  if (bytes.length === 0 && total > 0) return undefined
   if (reading.total === -1) {
-    if (bytes.length === 0 && total > 0) return undefined
     reading.total = total
     reading.crc = crc
     // The last piece may be the first to arrive and is shorter: the others' size is learnt from any other.

@@ -43,6 +43,8 @@ export interface ReceiveStream {
   highest: number
   /** The greatest number abandoned and not repaired; 0 when none. */
   unrepaired: number
+  /** No more than this is told to be settled until a repair, after numbers ran too far ahead to be kept; or `Infinity`. */
+  settledMax: number
   newlyAbandoned: number
   ackEvery: number
   unacknowledged: number
@@ -75,6 +77,7 @@ export const make = (options: Options): ReceiveStream => {
     settled: options.first - 1,
     highest: options.first - 1,
     unrepaired: 0,
+    settledMax: Infinity,
     newlyAbandoned: 0,
     ackEvery: 16,
     unacknowledged: 0,
@@ -103,7 +106,7 @@ export const makeBehind = (options: Options): ReceiveStream => {
 }
 
 export const received = (self: ReceiveStream): number => self.received
-export const settled = (self: ReceiveStream): number => self.settled
+export const settled = (self: ReceiveStream): number => Math.min(self.settled, self.settledMax)
 /** The greatest number known to exist. */
 export const highest = (self: ReceiveStream): number => self.highest
 /** Whether something is abandoned and not repaired yet. */
@@ -153,6 +156,8 @@ const reveal = (self: ReceiveStream, highest: number, nowMillis: number): void =
     // Either hostile, or so far behind that only a repair helps: start over at the end.
     const unmarked = highest - self.settled
     self.newlyAbandoned += Math.min(unmarked, self.options.spanMax)
+    // What is passed over was not folded: whoever waits for it waits until it is repaired.
+    self.settledMax = settled(self)
     self.marks.fill(absent)
     self.received = highest - 1
     self.settled = highest - 2
@@ -185,11 +190,9 @@ const schedule = (self: ReceiveStream, nowMillis: number): void => {
 export const receive = (self: ReceiveStream, number: number, nowMillis: number): "new" | "duplicate" | "old" => {
   if (number < self.options.first) return "old"
   if (number <= self.settled) return "duplicate"
-  if (number > self.highest + 1) reveal(self, number, nowMillis)
-  else if (number > self.highest) {
-    self.highest = number
-    if (number - self.settled >= self.options.spanMax) reveal(self, number + 1, nowMillis)
-  }
+  // The next in order reveals nothing missing, unless there is no room for it.
+  if (number === self.highest + 1 && number - self.settled < self.options.spanMax) self.highest = number
+  else reveal(self, number, nowMillis)
   if (number <= self.settled) return "duplicate"
   const slot = slotOf(self, number)
   const mark = self.marks[slot]
@@ -245,9 +248,12 @@ export const ackNow = (self: ReceiveStream): void => {
 
 /** A repair with the sender has finished that began when numbers up to `upTo` were known to exist. */
 export const repaired = (self: ReceiveStream, upTo: number): void => {
-  if (self.unrepaired > 0 && self.unrepaired <= upTo) self.unrepaired = 0
+  if (self.unrepaired > 0 && self.unrepaired <= upTo) {
+    self.unrepaired = 0
+    self.settledMax = Infinity
+  }
   advance(self)
-  if (self.settled > self.told) self.ackDue = -Infinity
+  if (settled(self) > self.told) self.ackDue = -Infinity
 }
 
 export const nextDue = (self: ReceiveStream): number =>
@@ -289,7 +295,7 @@ export const onDue = (self: ReceiveStream, nowMillis: number): Due => {
   if (ack) {
     self.ackDue = Infinity
     self.unacknowledged = 0
-    self.told = self.settled
+    self.told = settled(self)
   }
   const abandoned = self.newlyAbandoned
   self.newlyAbandoned = 0

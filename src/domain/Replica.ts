@@ -476,6 +476,7 @@ export const sweep = (self: Replica, nowMillis: number): number => {
 export const reset = (self: Replica): void => {
   dropAll(self)
   self.forget = 0
+  self.judgedMillis = 0
   self.incarnation++
 }
 

@@ -18,16 +18,18 @@ import type { MemberId } from "../domain/Stamp.ts"
 import * as Actor from "./Actor.ts"
 import * as AntiEntropy from "./AntiEntropy.ts"
 import type { ClusterEvent } from "./ClusterEvent.ts"
+import * as Conditions from "./Conditions.ts"
 import type { Counters } from "./Counters.ts"
 import type { MemberTime } from "./MemberTime.ts"
 import type { Destination, Multicaster } from "./Multicaster.ts"
 import type { Namespace } from "./Namespace.ts"
+import type { Address } from "./Network.ts"
 import * as Requests from "./Requests.ts"
 import * as Responder from "./Responder.ts"
 
 type Message =
   | { readonly _tag: "Met"; readonly from: Destination; readonly proof: Proof }
-  | { readonly _tag: "Heard"; readonly member: MemberId }
+  | { readonly _tag: "Heard"; readonly member: MemberId; readonly address: Address }
   | { readonly _tag: "Control"; readonly from: Destination; readonly operation: Control }
   | { readonly _tag: "Gap" | "Behind"; readonly member: MemberId }
   | { readonly _tag: "Lagging"; readonly member: MemberId }
@@ -75,7 +77,7 @@ export interface Housekeeper {
   readonly actor: Actor.Actor<Message>
   readonly membership: Membership.Membership
   readonly met: (from: Destination, proof: Proof) => void
-  readonly heard: (member: MemberId) => void
+  readonly heard: (member: MemberId, address: Address) => void
   readonly control: (from: Destination, operation: Control) => void
   readonly gap: (member: MemberId) => void
   readonly behind: (member: MemberId) => void
@@ -114,7 +116,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
   let expectedTicks = Infinity
   const welcomes = new Map<MemberId, number>()
   const errorDue = new Map<MemberId, number>()
-  const waiting = new Set<{ readonly condition: () => boolean; readonly done: () => void }>()
+  const conditions = Conditions.make()
   const logs: Array<Effect.Effect<void>> = []
 
   const requests = Requests.make({
@@ -161,7 +163,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
   })
 
   const restart = (namespace: Namespace): void => {
-    Replica.reset(namespace.replica)
+    namespace.startAnew()
     antiEntropy.restart(namespace)
   }
 
@@ -339,7 +341,9 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
       }
       case "Heard": {
         const member = membership.members.get(message.member)
-        if (member !== undefined && Membership.hear(member, now)) host.publish({ type: "recovered", member: member.id })
+        if (member === undefined) return
+        member.address = message.address
+        if (Membership.hear(member, now)) host.publish({ type: "recovered", member: member.id })
         return
       }
       case "Control": {
@@ -439,11 +443,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
       for (const member of judged.suspected) host.publish({ type: "suspected", member: member.id })
       for (const member of judged.removed) remove(member, "removed")
     }
-    for (const wait of waiting) {
-      if (!wait.condition()) continue
-      waiting.delete(wait)
-      wait.done()
-    }
+    conditions.look()
   }
 
   const handle = (messages: ReadonlyArray<Message>): Effect.Effect<void> | undefined => {
@@ -476,7 +476,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
     actor,
     membership,
     met: (from, proof) => void actor.offer({ _tag: "Met", from, proof }),
-    heard: (member) => void actor.offer({ _tag: "Heard", member }),
+    heard: (member, address) => void actor.offer({ _tag: "Heard", member, address }),
     control: (from, operation) => void actor.offer({ _tag: "Control", from, operation }),
     gap: (member) => void actor.offer({ _tag: "Gap", member }),
     behind: (member) => void actor.offer({ _tag: "Behind", member }),
@@ -490,10 +490,9 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
     ready: () => ready,
     caughtUp,
     when: (condition, done) => {
-      const wait = { condition, done }
-      waiting.add(wait)
+      const stop = conditions.when(condition, done)
       actor.wake()
-      return () => void waiting.delete(wait)
+      return stop
     },
     alone: () => joined && membership.members.size === 0
   }

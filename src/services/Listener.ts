@@ -52,7 +52,7 @@ export interface Host {
   /** A sender proved itself. */
   readonly met: (from: Destination, proof: Proof) => void
   /** Any authentic message of a trusted sender arrived. */
-  readonly heard: (member: MemberId) => void
+  readonly heard: (member: MemberId, address: Address) => void
   /** A message for the Housekeeper. */
   readonly control: (from: Destination, operation: Control) => void
   /** Something of this sender was given up: repair with it. */
@@ -208,7 +208,8 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<L
       counters.refused.replayed++
       return
     }
-    host.heard(session.id)
+    session.address = received.from
+    host.heard(session.id, received.from)
     read(session, body, now)
   }
 

@@ -19,7 +19,6 @@ import * as MemberIds from "../domain/MemberId.ts"
 import * as NamespaceOptions from "../domain/NamespaceOptions.ts"
 import * as OperationCodec from "../domain/OperationCodec.ts"
 import type { Places } from "../domain/Outbox.ts"
-import * as Replica from "../domain/Replica.ts"
 import type { MemberId } from "../domain/Stamp.ts"
 import * as TimeInput from "../domain/TimeInput.ts"
 import type { Actor, Loop } from "./Actor.ts"
@@ -199,6 +198,7 @@ export const make = Effect.fnUntraced(function*(
     startAnew: () => {
       HybridClock.restart(hybrid)
       floor = 0
+      multicaster.dropClears()
       for (const namespace of namespaces.values()) {
         namespace.replica.floor = 0
         keeper.restart(namespace)
@@ -253,7 +253,7 @@ export const make = Effect.fnUntraced(function*(
       const times = [...(broken.get(namespace.name) ?? []).filter((at) => now - at < 60_000), now]
       broken.set(namespace.name, times)
       if (times.length < 3) keeper.restart(namespace)
-      else Replica.reset(namespace.replica)
+      else namespace.startAnew()
     }
   })
 

@@ -83,6 +83,8 @@ export interface Multicaster {
   /** Queues the clear of all namespaces. */
   /** Sends a clear of a namespace that is not open here, or of all (`""`). */
   readonly clear: (namespace: string, clock: number) => void
+  /** Forgets the clears that were not sent yet. */
+  readonly dropClears: () => void
   /** Peers must repair from this member: a number is given up on purpose. */
   readonly skip: () => void
   readonly barriers: Barriers.Barriers
@@ -229,12 +231,13 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<M
     while (ready.length === 0 && idle < namespaces.length) {
       const namespace = namespaces[outboxNext++ % namespaces.length]
       idle++
-      const clear = namespace.outbox.takeClear()
-      if (clear > 0 && isAhead(clear)) {
-        namespace.outbox.addClear(clear)
-        continue
+      const clear = namespace.outbox.peekClear()
+      // It keeps its place while it waits: a flush must not pass it.
+      if (clear > 0 && isAhead(clear)) continue
+      if (clear > 0) {
+        namespace.outbox.takeClear()
+        pack({ _tag: "CLEAR", namespace: namespace.name, clock: clear, writer: host.self })
       }
-      if (clear > 0) pack({ _tag: "CLEAR", namespace: namespace.name, clock: clear, writer: host.self })
       // A namespace sends up to a datagram's worth before the next has its turn.
       while (ready.length === 0) {
         const key = namespace.outbox.peek()
@@ -269,7 +272,10 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<M
     return keys
   }
 
-  const pending = (): boolean => readyAt < ready.length || outboxKeys() > 0
+  /** Whether writes were taken from the outboxes that have no number yet. */
+  const packed = (): boolean => readyAt < ready.length || !dataPacker.isEmpty
+
+  const pending = (): boolean => packed() || outboxKeys() > 0
 
   const oldestPlace = (): number => {
     let oldest = Infinity
@@ -309,7 +315,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<M
       pulseIntervalMillis = protocol.tailPulseMillis
       pulseDue = now + pulseIntervalMillis
     }
-    if (readyAt === ready.length) {
+    if (!packed()) {
       Barriers.onSent(barriers, oldestPlace(), SendStream.highest(stream), settledOf)
     }
   }
@@ -454,6 +460,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<M
       clears.set(namespace, { clock, place: clears.get(namespace)?.place ?? ++host.places.last })
       actor.wake()
     },
+    dropClears: () => clears.clear(),
     skip: () => {
       SendStream.skip(stream)
       pulseIntervalMillis = protocol.tailPulseMillis

@@ -99,7 +99,8 @@ export class Namespace {
   readonly evictedUnsent = new Map<Key, number>()
   readonly #host: Host
   readonly #filling = new Map<Key, Array<Filling>>()
-  #lastFold: Delivery | undefined = undefined
+  /** What the fold in hand has not done yet. */
+  #folding: Array<Delivery> = []
   /** The inbox; set by `open`. */
   inbox: Actor.Actor<Delivery>
 
@@ -261,15 +262,15 @@ export class Namespace {
   /** Folds what arrived: the actor's behaviour. */
   fold(deliveries: ReadonlyArray<Delivery>): Effect.Effect<void> | undefined {
     const now = this.#host.time.now()
+    this.#folding = [...deliveries]
     for (const delivery of deliveries) {
-      this.#lastFold = delivery
       let index = 0
       for (let datagram = 0; datagram < delivery.tokens.length; datagram++) {
         for (; index < delivery.ends[datagram]; index++) {
           if (this.foldEvent(delivery.events[index], now) === "refused") delivery.tokens[datagram].refused = true
         }
       }
-      this.#lastFold = undefined
+      this.#folding.shift()
       this.#host.settled(delivery.tokens)
     }
     return this.changes.callBack()
@@ -290,14 +291,23 @@ export class Namespace {
     return outcome
   }
 
-  /** A fold that died halfway: its datagrams count as lost, and the namespace starts anew. */
+  /** A fold that died halfway: what it did not get to counts as lost, and the namespace starts anew. */
   restarted(): void {
-    const delivery = this.#lastFold
-    this.#lastFold = undefined
-    if (delivery === undefined) return
-    for (const token of delivery.tokens) token.refused = true
-    this.#host.settled(delivery.tokens)
+    const deliveries = this.#folding.splice(0)
+    if (deliveries.length === 0) return
+    for (const { tokens } of deliveries) {
+      for (const token of tokens) token.refused = true
+      this.#host.settled(tokens)
+    }
     this.#host.broken(this)
+  }
+
+  /** Begins anew, empty, as a member that just started. What was not sent yet goes with the rest. */
+  startAnew(): void {
+    Replica.reset(this.replica)
+    this.outbox.drop()
+    this.evictedUnsent.clear()
+    for (const fillings of this.#filling.values()) for (const filling of fillings) filling.touched = true
   }
 
   /** Mode 2 after an abandoned gap: everything goes, fills in flight included. */

@@ -28,7 +28,8 @@ interface Windows {
 /** A trusted sender. */
 export interface Session {
   readonly id: MemberId
-  readonly address: Address
+  /** Where its last authentic, fresh datagram came from: a member whose sockets were opened anew is somewhere else. */
+  address: Address
   readonly stream: ReceiveStream.ReceiveStream
   readonly reassembly: Reassembly.Reassembly
   windows: Windows
@@ -56,16 +57,19 @@ export interface Sessions {
   readonly protocol: Protocol
   readonly trusted: Map<MemberId, Session>
   readonly strangers: Map<MemberId, Stranger>
+  /** The windows of members that were forgotten: who is met again must not be replayed. */
+  readonly forgotten: Map<MemberId, Windows>
   readonly budget: Reassembly.Budget
   readonly recordBytesMax: () => number
   readonly random: () => number
   readonly entropy: (bytes: number) => Uint8Array
 }
 
-export const make = (options: Omit<Sessions, "trusted" | "strangers">): Sessions => ({
+export const make = (options: Omit<Sessions, "trusted" | "strangers" | "forgotten">): Sessions => ({
   ...options,
   trusted: new Map(),
-  strangers: new Map()
+  strangers: new Map(),
+  forgotten: new Map()
 })
 
 /** Whether the counter of an authentic datagram is fresh; marks it as used. */
@@ -157,6 +161,7 @@ export const prove = (
   if (sender === undefined || sender.nonce.length !== 16 || !equal(sender.nonce, proof.echo)) return undefined
   if (self.trusted.size >= self.protocol.sessionsMax) return undefined
   self.strangers.delete(header.sender)
+  const before = self.forgotten.get(header.sender)
   const session: Session = {
     id: header.sender,
     address,
@@ -177,11 +182,13 @@ export const prove = (
       idleMillis: self.protocol.reassemblyIdleMillis,
       budget: self.budget
     }),
-    windows: {
-      epoch: header.epoch,
-      multicast: ReplayWindow.make(proof.multicast),
-      unicast: ReplayWindow.make(proof.unicast)
-    },
+    windows: before?.epoch === header.epoch
+      ? before
+      : {
+        epoch: header.epoch,
+        multicast: ReplayWindow.make(proof.multicast),
+        unicast: ReplayWindow.make(proof.unicast)
+      },
     former: undefined,
     dataTicks: -Infinity
   }
@@ -198,6 +205,14 @@ export const forget = (self: Sessions, id: MemberId): void => {
   if (session === undefined) return
   Reassembly.dropAll(session.reassembly)
   self.trusted.delete(id)
+  self.forgotten.delete(id)
+  self.forgotten.set(id, session.windows)
+  if (self.forgotten.size > self.protocol.sessionsMax) {
+    for (const oldest of self.forgotten.keys()) {
+      self.forgotten.delete(oldest)
+      break
+    }
+  }
 }
 
 /** Whether somebody was met lately and is being challenged. */

@@ -1,0 +1,146 @@
+/** Parts that come twice, late, or not at all. */
+import { assert, describe, it } from "@effect/vitest"
+import { checksum } from "../../src/domain/Checksum.ts"
+import * as Framing from "../../src/domain/Framing.ts"
+import * as Reassembly from "../../src/domain/Reassembly.ts"
+import { mulberry32 } from "../../src/runtime/NetworkFaults.ts"
+import { shuffled } from "./support/Replicas.ts"
+
+const megabyte = 1_048_576
+
+const partsOf = (records: ReadonlyArray<Uint8Array>, bodyBytesMax: number): ReadonlyArray<Framing.Part> => {
+  const packer = new Framing.Packer({ bodyBytesMax, ids: Framing.makeRecordIds() })
+  const parts: Array<Framing.Part> = []
+  for (const pieces of records.flatMap((record) => packer.add(record))) {
+    Framing.readBody(Framing.controlBody(pieces), {
+      data: () => assert.fail("no data"),
+      whole: () => assert.fail("a whole record"),
+      part: (part) => parts.push(part)
+    })
+  }
+  return parts
+}
+
+const make = (budget = Reassembly.makeBudget(64 * megabyte), bytesMaxPerSender = 64 * megabyte) =>
+  Reassembly.make({ recordBytesMax: () => megabyte, bytesMaxPerSender, idleMillis: 100, budget })
+
+const recordOf = (bytes: number, salt: number): Uint8Array =>
+  Uint8Array.from({ length: bytes }, (_, index) => index * 31 + salt + (index >> 8))
+
+describe("reassembly", () => {
+  it("gives each record once and whole, of up to 1 MiB and thousands of parts, when parts come repeated and in any order", () => {
+    const random = mulberry32(1)
+    for (
+      const [bodyBytesMax, sizes] of [[64, [20_000, 65, 63]], [1_425, [megabyte, 1_500]], [65_000, [megabyte]]] as const
+    ) {
+      const records = sizes.map(recordOf)
+      const parts = partsOf(records, bodyBytesMax)
+      const reassembly = make()
+      const arrived: Array<Uint8Array> = []
+      // One part of each record comes last: until then, repetitions of all the others change nothing.
+      const last = new Map(parts.map((part) => [part.recordId, part]))
+      const others = parts.filter((part) => last.get(part.recordId) !== part)
+      for (const part of shuffled([...others, ...others, ...others], random)) {
+        assert.strictEqual(Reassembly.offer(reassembly, part, 0)._tag, "Partial")
+      }
+      assert.strictEqual(reassembly.bytes, others.reduce((sum, part) => sum + part.bytes.length + 128, 0))
+      for (const part of last.values()) {
+        const offer = Reassembly.offer(reassembly, part, 0)
+        if (offer._tag === "Whole") arrived.push(offer.record)
+      }
+      assert.lengthOf(arrived, records.length)
+      for (const [index, record] of arrived.entries()) assert.isTrue(Buffer.from(record).equals(records[index]))
+      assert.strictEqual(Reassembly.used(reassembly.budget), 0)
+    }
+  })
+
+  it("of dropped parts gives nothing, lets go of the rest when idle, and takes the record when all is sent again", () => {
+    const random = mulberry32(2)
+    const record = recordOf(50_000, 3)
+    const parts = partsOf([record], 500)
+    const reassembly = make()
+    for (const part of parts) {
+      if (random() < 0.9) assert.strictEqual(Reassembly.offer(reassembly, part, 0)._tag, "Partial")
+    }
+    Reassembly.expire(reassembly, 100)
+    assert.strictEqual(reassembly.partials.size, 1)
+    Reassembly.expire(reassembly, 101)
+    assert.strictEqual(reassembly.partials.size, 0)
+    assert.strictEqual(Reassembly.used(reassembly.budget), 0)
+    const offers = parts.map((part) => Reassembly.offer(reassembly, part, 200)._tag)
+    assert.strictEqual(offers.at(-1), "Whole")
+  })
+
+  it("gives its share of the common budget back when the sender goes", () => {
+    const budget = Reassembly.makeBudget(11_000)
+    const [gone, stays] = [make(budget), make(budget)]
+    const parts = partsOf([recordOf(9_000, 0)], 1_400)
+    for (const part of parts.slice(0, 6)) Reassembly.offer(gone, part, 0)
+    assert.strictEqual(Reassembly.offer(stays, parts[0], 0)._tag, "Partial")
+    assert.strictEqual(Reassembly.offer(stays, parts[1], 0)._tag, "Full")
+    Reassembly.dropAll(gone)
+    assert.strictEqual(Reassembly.used(budget), stays.bytes)
+    assert.strictEqual(Reassembly.offer(stays, parts[1], 0)._tag, "Partial")
+  })
+
+  it("is idle since its last part, not since its first", () => {
+    const parts = partsOf([recordOf(3_000, 0)], 1_000)
+    const reassembly = make()
+    Reassembly.offer(reassembly, parts[0], 0)
+    Reassembly.offer(reassembly, parts[1], 90)
+    Reassembly.expire(reassembly, 190)
+    assert.strictEqual(reassembly.partials.size, 1)
+    Reassembly.expire(reassembly, 191)
+    assert.strictEqual(reassembly.partials.size, 0)
+  })
+
+  const part = (offset: number, bytes: number, more: Partial<Framing.Part> = {}): Framing.Part => ({
+    recordId: 1,
+    total: 20,
+    offset,
+    crc: 0,
+    bytes: new Uint8Array(bytes),
+    ...more
+  })
+
+  it("works on 1,024 records of a sender at most", () => {
+    const reassembly = make()
+    for (let recordId = 1; recordId <= 1_024; recordId++) {
+      assert.strictEqual(Reassembly.offer(reassembly, part(0, 1, { recordId }), 0)._tag, "Partial")
+    }
+    assert.strictEqual(Reassembly.offer(reassembly, part(0, 1, { recordId: 1_025 }), 0)._tag, "Full")
+    assert.strictEqual(Reassembly.offer(reassembly, part(1, 1, { recordId: 1_024 }), 0)._tag, "Partial")
+  })
+
+  it("keeps parts when the datagrams that they came in are overwritten", () => {
+    const record = recordOf(3_000, 7)
+    const reassembly = make()
+    const offers = partsOf([record], 1_000).map((each) => {
+      const offer = Reassembly.offer(reassembly, each, 0)
+      each.bytes.fill(0)
+      return offer
+    })
+    const last = offers.at(-1)
+    assert.deepStrictEqual(last, { _tag: "Whole", record })
+  })
+
+  it("of parts that disagree, overlap or leave holes gives nothing but corruption", () => {
+    const last = (...parts: ReadonlyArray<Framing.Part>): string | undefined => {
+      const reassembly = make()
+      const offers = parts.map((each) => Reassembly.offer(reassembly, each, 0)._tag)
+      Reassembly.dropAll(reassembly)
+      assert.strictEqual(Reassembly.used(reassembly.budget), 0)
+      return offers.at(-1)
+    }
+    // None of these is complete: it is the part that is refused.
+    assert.strictEqual(last(part(0, 5), part(5, 5)), "Partial")
+    assert.strictEqual(last(part(0, 5), part(5, 5, { total: 21 })), "Corrupt")
+    assert.strictEqual(last(part(0, 5), part(5, 5, { crc: 1 })), "Corrupt")
+    assert.strictEqual(last(part(0, 5), part(0, 6)), "Corrupt")
+    // These add up to the total, and the checksum is right, too: zeros all over.
+    const crc = checksum(new Uint8Array(20))
+    assert.strictEqual(last(part(0, 15, { crc }), part(15, 5, { crc })), "Whole")
+    assert.strictEqual(last(part(0, 15, { crc }), part(10, 5, { crc })), "Corrupt")
+    assert.strictEqual(last(part(1, 15, { crc }), part(15, 5, { crc })), "Corrupt")
+  })
+})
