@@ -32,6 +32,7 @@ import type { WriteOptions } from "./services/Cache.ts"
 import {
   type CacheCore,
   closedError,
+  type Fill,
   type Metadata,
   type NamespaceMetrics,
   type SetOptions
@@ -73,7 +74,7 @@ export class StandaloneCache<V> {
   readonly name: string
   readonly #core: CacheCore<V>
   readonly #member: Member
-  readonly #computing = new Map<Key, Promise<V>>()
+  readonly #computing = new Map<Key, { readonly fill: Fill<V>; readonly computing: Promise<V> }>()
   readonly #listeners = new Map<(change: Change) => void, Fiber.Fiber<void>>()
 
   constructor(core: CacheCore<V>, member: Member) {
@@ -144,7 +145,12 @@ export class StandaloneCache<V> {
     const hit = this.#core.lookup(key)
     if (hit !== undefined) return hit.value
     const running = this.#computing.get(key)
-    if (running !== undefined) return running
+    if (running !== undefined) {
+      if (!running.fill.overtaken()) return running.computing
+      // What was overtaken by a delete or a set before this call is not for it: it waits its turn.
+      await running.computing.catch(() => undefined)
+      return this.getOrSet(key, compute, options)
+    }
     const fill = this.#core.beginFill(key, options)
     const computing = (async () => {
       try {
@@ -155,7 +161,7 @@ export class StandaloneCache<V> {
         fill.end()
       }
     })()
-    this.#computing.set(key, computing)
+    this.#computing.set(key, { fill, computing })
     // Not in the `finally` above: a `compute` that throws at once gets there before the line above.
     const done = () => void this.#computing.delete(key)
     computing.then(done, done)

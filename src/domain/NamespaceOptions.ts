@@ -12,6 +12,7 @@ import * as McCacheError from "./McCacheError.ts"
 import * as NearestName from "./NearestName.ts"
 import * as Protocol from "./Protocol.ts"
 import * as SettingTable from "./SettingTable.ts"
+import * as TimeInput from "./TimeInput.ts"
 
 /**
  * What a namespace may have of its own; what is missing comes from the configuration. Mode, collision and eviction must
@@ -185,3 +186,13 @@ export const fingerprint = (self: NamespaceSettings): string =>
 /** What may differ, with a warning. */
 export const sizing = (self: NamespaceSettings): string =>
   `max=${self.cacheMax} size=${self.cacheSizeBytes} ttlMillis=${self.ttlMillis}`
+
+/** Throws `InvalidConfig` for what cannot be the name of a namespace. */
+export const requireName = (name: string): void => {
+  const nameBytes = typeof name === "string" ? new TextEncoder().encode(name).length : 0
+  if (nameBytes >= 1 && nameBytes <= 128 && name.isWellFormed()) return
+  throw McCacheError.make(
+    "InvalidConfig",
+    `The name of a cache must be text of 1 to 128 UTF-8 bytes, not ${TimeInput.show(name)}.`
+  )
+}

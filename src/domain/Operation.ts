@@ -41,6 +41,8 @@ const Text = Schema.String.check(Schema.isMaxLength(1_024))
 export const namespaceLengthMax = 128
 const Namespace = Schema.String.check(Schema.isMaxLength(namespaceLengthMax))
 const Key = Schema.Union([Schema.String.check(Schema.isMaxLength(4_096)), Schema.Finite])
+/** As many keys as a request of one datagram may hold. */
+const Keys = Schema.Array(Key).check(Schema.isMaxLength(1_024))
 const Nonce = Schema.Uint8Array.check(Schema.makeFilter((bytes) => bytes.length === 16 || bytes.length === 0))
 
 /** A value was written. `value` is absent in mode 2, where only the news travels. `expiresAt`: Unix ms, 0 never. */
@@ -114,7 +116,7 @@ export const Listing = Schema.TaggedStruct("LISTING", {
   bucket: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 255 }))
 })
 /** Asks for copies of records; answered by `CopiesReply`. */
-export const Want = Schema.TaggedStruct("WANT", { request: Positive, namespace: Namespace, keys: Schema.Array(Key) })
+export const Want = Schema.TaggedStruct("WANT", { request: Positive, namespace: Namespace, keys: Keys })
 
 /** A member starts and looks for others. */
 export const Join = Schema.TaggedStruct("JOIN", { physicalMillis: Natural })

@@ -106,7 +106,7 @@ export const listing = (replica: Replica.Replica, bucket: number, nowMillis: num
 export const copies = (replica: Replica.Replica, keys: ReadonlyArray<Key>, nowMillis: number): ReadonlyArray<Copy> => {
   Replica.sweep(replica, nowMillis)
   const found: Array<Copy> = []
-  for (const key of keys) {
+  for (const key of new Set(keys)) {
     const record = Replica.record(replica, key)
     if (record === undefined) continue
     found.push({
@@ -132,6 +132,8 @@ interface Listed {
 export interface Repair {
   readonly replica: Replica.Replica
   readonly kind: "repair" | "join"
+  /** Whether the donor's namespace is as large: else only keys that both hold are compared, and nothing is concluded. */
+  readonly sameSizes: boolean
   readonly hold: Replica.Hold
   readonly listed: Map<number, Listed>
   /** What was asked for and did not come yet, with the stamps that were listed. */
@@ -143,9 +145,15 @@ export interface Repair {
 }
 
 /** Begins a take. In mode 0 every bucket is listed, and only what is held here is wanted. */
-export const start = (replica: Replica.Replica, kind: "repair" | "join", _nowMillis: number): Repair => ({
+export const start = (
+  replica: Replica.Replica,
+  kind: "repair" | "join",
+  _nowMillis: number,
+  sameSizes = true
+): Repair => ({
   replica,
   kind,
+  sameSizes,
   hold: { forget: 0, equal: new Uint8Array(Digests.buckets) },
   listed: new Map(),
   wanted: new Map(),
@@ -163,6 +171,8 @@ const admit = (self: Repair, floor: number, forget: number, nowMillis: number): 
   if (floor > replica.floor) {
     Replica.apply(replica, { _tag: "Clear", clock: floor, writer: Stamp.zero.writer, origin: "repair" }, nowMillis)
   }
+  // What a member of another size forgot for want of room need not be forgotten here.
+  if (!self.sameSizes) return
   self.forget = Math.min(self.forget, forget)
   // A joiner's live events obey its own line only.
   if (forget > self.hold.forget) self.hold.forget = forget
@@ -201,7 +211,12 @@ export const onListing = (self: Repair, theirs: Listing, nowMillis: number): Rea
     keys.add(item.key)
     if (item.clock <= replica.floor) continue
     const held = Replica.record(replica, item.key)
+    if (item.kind === 0 && item.bytes > replica.options.cacheSizeBytes) {
+      Replica.outgrow(replica, item)
+      continue
+    }
     if (held === undefined) {
+      if (!self.sameSizes && self.kind === "repair") continue
       if (replica.options.mode !== 1 || item.clock <= replica.forget) continue
     } else {
       const tied = replica.options.collision === "tie" && held.clock === item.clock && held.writer !== item.writer &&
@@ -256,6 +271,7 @@ export const finish = (self: Repair, nowMillis: number): boolean => {
   if (self.spoiled || self.wanted.size > 0) return false
   const { replica } = self
   Replica.sweep(replica, nowMillis)
+  if (!self.sameSizes) return true
   if (self.listed.size > 0) {
     for (const record of replica.records.values()) {
       const listed = self.listed.get(Digests.bucketOf(record.keyHash))

@@ -18,6 +18,7 @@ import * as Invariant from "./Invariant.ts"
 import type { Key } from "./Key.ts"
 import type { Cause, Record } from "./Record.ts"
 import { Entry, hashOf, Tombstone } from "./Record.ts"
+import type { Event, Origin } from "./ReplicaEvent.ts"
 import * as Stamp from "./Stamp.ts"
 import type { MemberId } from "./Stamp.ts"
 import { StampHeap } from "./StampHeap.ts"
@@ -38,33 +39,7 @@ export interface Options {
   readonly clockAheadMillisMax: number
 }
 
-/** Where an event comes from. `fill`: what `getOrSet` computed here, stamped before its computation began. */
-export type Origin = "local" | "remote" | "repair" | "fill"
-
-export type Event =
-  | {
-    readonly _tag: "Put"
-    readonly key: Key
-    readonly clock: number
-    readonly writer: MemberId
-    /** Unix milliseconds; 0 is never. */
-    readonly expiresAt: number
-    readonly crc: number
-    /** Absent in mode 2, where only the news travels. */
-    readonly value: Uint8Array | undefined
-    readonly origin: Origin
-  }
-  | {
-    readonly _tag: "Del"
-    readonly key: Key
-    readonly clock: number
-    readonly writer: MemberId
-    readonly origin: Origin
-    /** A repaired tombstone keeps its cause and, for `expiry`, its time. */
-    readonly cause?: Cause | undefined
-    readonly expiresAt?: number | undefined
-  }
-  | { readonly _tag: "Clear"; readonly clock: number; readonly writer: MemberId; readonly origin: Origin }
+export type { Event, Origin } from "./ReplicaEvent.ts"
 
 /** What an event did. */
 export type Outcome =
@@ -389,6 +364,15 @@ const put = (
   self.observer.put(entry, previous, origin)
   if (self.size > self.options.cacheMax || self.bytes > self.options.cacheSizeBytes) shrink(self, origin)
   return "stored"
+}
+
+/** What a key is now elsewhere is larger than the whole cache: what is older here goes, as if it had come and gone. */
+export const outgrow = (self: Replica, { clock, key, writer }: Stamp.Stamp & { readonly key: Key }): void => {
+  const held = self.records.get(key)
+  if (held !== undefined && Stamp.compare({ clock, writer }, held) <= 0) return
+  if (held !== undefined) forgetRecord(self, held)
+  if (clock > self.forget) self.forget = clock
+  if (held?.kind === "entry") self.observer.removed(held, "evict", clock, "repair")
 }
 
 /** Rule 8: what expired goes first, then by the order. */

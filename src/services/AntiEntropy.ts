@@ -68,6 +68,8 @@ interface State {
   readonly differing: Map<MemberId, number>
   /** Donors that failed during this join. */
   readonly failed: Set<MemberId>
+  /** Members that do not have it, or not yet, as they said themselves. */
+  readonly asked: Set<MemberId>
   openedTicks: number
   checkDue: number
 }
@@ -87,7 +89,8 @@ export interface AntiEntropy {
   readonly restart: (namespace: Namespace) => void
   readonly onSummary: (member: Member, summary: NamespaceSummary) => void
   readonly gap: (member: MemberId) => void
-  readonly onLeft: (member: MemberId) => void
+  /** A member is gone. `clean`: nothing that it sent is missing here. */
+  readonly onLeft: (member: MemberId, clean: boolean) => void
   readonly onDue: () => void
   readonly nextDue: () => number
 }
@@ -112,10 +115,11 @@ export const make = (host: Host): AntiEntropy => {
 
   const begin = (state: State, donor: Member, kind: Take["kind"]): void => {
     const { namespace } = state
+    const sameSizes = (donor.summaries.get(namespace.name)?.sizing ?? namespace.sizing) === namespace.sizing
     const take: Take = {
       donor,
       kind,
-      repair: Repair.start(namespace.replica, kind, time.now()),
+      repair: Repair.start(namespace.replica, kind, time.now(), sameSizes),
       requests: new Set(),
       buckets: [],
       active: 0,
@@ -139,7 +143,13 @@ export const make = (host: Host): AntiEntropy => {
     }), (bytes) => {
       const reply = OperationCodec.replies.digest.decode(bytes)
       if (reply === undefined) return end(state, take, "failed")
-      if (reply.status !== "ok") return end(state, take, reply.status === "later" ? "failed" : "done")
+      if (reply.status !== "ok") {
+        if (kind === "repair") return end(state, take, reply.status === "later" ? "failed" : "done")
+        state.asked.add(donor.id)
+        end(state, take, "retry")
+        state.checkDue = time.ticks()
+        return
+      }
       const next = Repair.onDigest(take.repair, reply, time.now())
       if (next._tag === "Retry") return end(state, take, "retry")
       take.begun = true
@@ -256,6 +266,7 @@ export const make = (host: Host): AntiEntropy => {
   const settle = (state: State): void => {
     state.namespace.caughtUp = true
     state.failed.clear()
+    state.asked.clear()
     state.checkDue = time.ticks() + host.cachePulseMillis
     host.caughtUp(state.namespace)
   }
@@ -329,7 +340,13 @@ export const make = (host: Host): AntiEntropy => {
       state.checkDue = now + 20
       return
     }
-    if (found.length === 0) return settle(state)
+    if (found.length === 0) {
+      // Somebody may have it open since the last heartbeat, or have more namespaces than were told: everyone is asked.
+      const unasked = [...membership.members.values()].find((member) =>
+        member.ready && !member.suspect && !member.summaries.has(state.namespace.name) && !state.asked.has(member.id)
+      )
+      return unasked === undefined ? settle(state) : begin(state, unasked, "join")
+    }
     const fresh = found.filter((donor) => !state.failed.has(donor.id))
     if (fresh.length === 0) state.failed.clear()
     const choice = fresh.length === 0 ? found : fresh
@@ -378,6 +395,7 @@ export const make = (host: Host): AntiEntropy => {
         wanted: new Map(),
         differing: new Map(),
         failed: new Set(),
+        asked: new Set(),
         openedTicks: now,
         checkDue: now
       }
@@ -407,9 +425,14 @@ export const make = (host: Host): AntiEntropy => {
       }
       gaps.set(member, { upTo: 0, remaining: new Set(), again: false, due: time.ticks() + 50 * host.random() })
     },
-    onLeft: (member) => {
+    onLeft: (member, clean) => {
       gaps.delete(member)
+      const now = time.ticks()
       for (const state of states.values()) {
+        // Without digests nothing else would show what it said last. In mode 1 the digests of the others do.
+        if (!clean && state.namespace.options.mode === 2) state.namespace.dropAll()
+        if (!clean && state.namespace.options.mode === 0) check(state, now)
+        state.asked.delete(member)
         if (state.take?.donor.id === member) end(state, state.take, "failed")
         state.wanted.delete(member)
         state.differing.delete(member)

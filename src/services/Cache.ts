@@ -14,7 +14,7 @@ import type * as Stream from "effect/Stream"
 import type { Key } from "../domain/Key.ts"
 import { McCacheError } from "../domain/McCacheError.ts"
 import { attempt } from "./Attempt.ts"
-import type { CacheCore, Metadata, NamespaceMetrics, SetOptions } from "./CacheCore.ts"
+import type { CacheCore, Fill, Metadata, NamespaceMetrics, SetOptions } from "./CacheCore.ts"
 import type { Change } from "./Changes.ts"
 import type { Member } from "./Member.ts"
 import type { Acknowledgement } from "./Waits.ts"
@@ -99,7 +99,10 @@ export const make = <V>(
   core: CacheCore<V>,
   member: Pick<Member, "acknowledged" | "checkAcknowledgement">
 ): Cache<V> => {
-  const computing = new Map<Key, Deferred.Deferred<Computed<V, unknown>>>()
+  const computing = new Map<
+    Key,
+    { readonly fill: Fill<V>; readonly deferred: Deferred.Deferred<Computed<V, unknown>> }
+  >()
 
   const optional = (hit: { readonly value: V } | undefined): Option.Option<V> =>
     hit === undefined ? Option.none() : Option.some(hit.value)
@@ -128,13 +131,18 @@ export const make = <V>(
       if (hit !== undefined) return Effect.succeed(hit.value)
       const running = computing.get(key)
       if (running !== undefined) {
-        return Effect.flatMap(restore(Deferred.await(running)), (computed): Effect.Effect<V, E | McCacheError, R> =>
-          // The one who computed was interrupted: somebody else has to.
-          computed === "again" ? restore(getOrSet(key, compute, options)) : computed as Exit.Exit<V, E>)
+        // What was overtaken by a delete or a set before this call is not for it: it waits its turn.
+        const late = running.fill.overtaken()
+        return Effect.flatMap(
+          restore(Deferred.await(running.deferred)),
+          (computed): Effect.Effect<V, E | McCacheError, R> =>
+            // The one who computed may have been interrupted: somebody else has to.
+            computed === "again" || late ? restore(getOrSet(key, compute, options)) : computed as Exit.Exit<V, E>
+        )
       }
       const fill = core.beginFill(key, options)
       const deferred = Deferred.makeUnsafe<Computed<V, unknown>>()
-      computing.set(key, deferred)
+      computing.set(key, { fill, deferred })
       return restore(compute).pipe(
         Effect.tap((value) => attempt(() => fill.store(value))),
         Effect.onExit((exit) =>

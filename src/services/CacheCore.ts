@@ -61,6 +61,15 @@ export interface SetOptions {
   readonly ttl?: Duration.Input | undefined
 }
 
+/** One computation of `getOrSet`. */
+export interface Fill<V> {
+  /** Stores the value, unless something newer came. */
+  readonly store: (value: V) => void
+  readonly end: () => void
+  /** Whether the key was changed since it began: what it computes is old. */
+  readonly overtaken: () => boolean
+}
+
 export class CacheCore<V> {
   readonly name: string
   readonly namespace: Namespace
@@ -307,7 +316,7 @@ export class CacheCore<V> {
   // ------------------------------------------------------------------------------------------------ filling
 
   /** Begins a computation; its end is told to the returned function, which stores the value if nothing newer came. */
-  beginFill(given: Key.Key, options?: SetOptions): { readonly store: (value: V) => void; readonly end: () => void } {
+  beginFill(given: Key.Key, options?: SetOptions): Fill<V> {
     const key = this.#stored(given)
     // A bad ttl fails before anything is computed.
     if (options?.ttl !== undefined) TimeInput.ttlMillis(options.ttl)
@@ -318,7 +327,8 @@ export class CacheCore<V> {
         const bytes = this.#encode(key, value)
         this.namespace.fill(key, filling, bytes, crc32(bytes), this.#expiresAt(options?.ttl, this.#time.now()))
       },
-      end: () => this.namespace.endFill(key, filling)
+      end: () => this.namespace.endFill(key, filling),
+      overtaken: () => filling.touched
     }
   }
 

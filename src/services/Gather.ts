@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import type { Protocol } from "../domain/Configuration.ts"
 import * as McCacheError from "../domain/McCacheError.ts"
+import * as NamespaceOptions from "../domain/NamespaceOptions.ts"
 import type { Request } from "../domain/Operation.ts"
 import * as OperationCodec from "../domain/OperationCodec.ts"
 import type { MemberId } from "../domain/Stamp.ts"
@@ -88,8 +89,9 @@ export const make = ({ closed, housekeeper, multicaster, network, protocol, self
     ]
   }
 
-  const select = (node: string | undefined): ReadonlyArray<MemberInfo> => {
+  const select = (node: string | undefined, name: string | undefined): ReadonlyArray<MemberInfo> => {
     if (closed()) throw closedError()
+    if (name !== undefined) NamespaceOptions.requireName(name)
     const all = members()
     if (node === undefined) return all
     const chosen = node === "" ? [] : all.filter(({ id, label }) => id.startsWith(node) || label === node)
@@ -119,7 +121,7 @@ export const make = ({ closed, housekeeper, multicaster, network, protocol, self
     members,
     gather: <A>(options: GatherOptions, local: () => A, build: (request: number) => Request) =>
       Effect.gen(function*() {
-        const chosen = yield* attempt(() => select(options.node))
+        const chosen = yield* attempt(() => select(options.node, options.name))
         const millis = yield* attempt(() => timeoutMillis(options.timeout, protocol.gatherTimeoutMillis))
         const all = yield* Effect.forEach(chosen, (member) =>
           (member.state === "self"
@@ -138,7 +140,7 @@ export const make = ({ closed, housekeeper, multicaster, network, protocol, self
       }),
     reset: (node, namespace, local) =>
       Effect.gen(function*() {
-        for (const member of yield* attempt(() => select(node))) {
+        for (const member of yield* attempt(() => select(node, namespace))) {
           if (member.state === "self") {
             local()
             continue

@@ -11,7 +11,6 @@ import type * as Scope from "effect/Scope"
 import type { Protocol } from "../domain/Configuration.ts"
 import * as Membership from "../domain/Membership.ts"
 import type { Control, NamespaceSummary, Proof, Request } from "../domain/Operation.ts"
-import * as Repair from "../domain/Repair.ts"
 import * as Replica from "../domain/Replica.ts"
 import * as Stamp from "../domain/Stamp.ts"
 import type { MemberId } from "../domain/Stamp.ts"
@@ -26,6 +25,7 @@ import type { Namespace } from "./Namespace.ts"
 import type { Address } from "./Network.ts"
 import * as Requests from "./Requests.ts"
 import * as Responder from "./Responder.ts"
+import * as Summaries from "./Summaries.ts"
 
 type Message =
   | { readonly _tag: "Met"; readonly from: Destination; readonly proof: Proof }
@@ -102,6 +102,8 @@ export interface Housekeeper {
 
 /** Namespaces that one heartbeat tells of; the rest have their turn in the next. */
 const summariesPerPulse = 12
+/** Namespaces of a member that are known; the others are asked for when they are opened here. */
+const summariesMax = 4_096
 const queueCapacityMessages = 65_536
 
 export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<Housekeeper, never, Scope.Scope> {
@@ -112,11 +114,11 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
   let ready = false
   let joinDue = startedTicks
   let heartbeatDue = startedTicks + protocol.heartbeatMillis
-  let summaryNext = 0
   let expectedTicks = Infinity
   const welcomes = new Map<MemberId, number>()
   const errorDue = new Map<MemberId, number>()
   const conditions = Conditions.make()
+  const summaries = Summaries.make({ namespaces: host.namespaces, time, joined: () => joined })
   const logs: Array<Effect.Effect<void>> = []
 
   const requests = Requests.make({
@@ -210,29 +212,6 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
 
   // ------------------------------------------------------------------------------------------------ heartbeat
 
-  const summaryOf = (namespace: Namespace): NamespaceSummary => {
-    const comparable = namespace.options.mode === 1 && namespace.caughtUp
-    const light = comparable ? Repair.light(namespace.replica, time.now()) : { quantum: 0, count: 0, hash: "" }
-    return {
-      name: namespace.name,
-      fingerprint: namespace.fingerprint,
-      sizing: namespace.sizing,
-      floor: namespace.replica.floor,
-      forget: namespace.replica.forget,
-      caughtUp: namespace.caughtUp && joined,
-      ...light
-    }
-  }
-
-  const summaries = (most: number): Array<NamespaceSummary> => {
-    const all = [...host.namespaces.values()]
-    const told: Array<NamespaceSummary> = []
-    for (let index = 0; index < Math.min(most, all.length); index++) {
-      told.push(summaryOf(all[summaryNext++ % all.length]))
-    }
-    return told
-  }
-
   const heartbeat = (): Control => ({
     _tag: "PULSE",
     lowest: multicaster.lowest(),
@@ -272,6 +251,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
     member.told = true
     for (const summary of list) {
       const before = member.summaries.get(summary.name)
+      if (before === undefined && member.summaries.size >= summariesMax) continue
       member.summaries.set(summary.name, summary)
       const namespace = host.namespaces.get(summary.name)
       if (namespace === undefined) continue
@@ -306,6 +286,8 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
   }
 
   const remove = (member: Membership.Member, type: "left" | "removed"): void => {
+    // Whether everything that it ever sent is here: nobody can be asked for the rest any more.
+    const clean = type === "left" && !host.listener().hasGap()
     membership.members.delete(member.id)
     welcomes.delete(member.id)
     errorDue.delete(member.id)
@@ -313,7 +295,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
     host.listener().forget(member.id)
     multicaster.left(member.id)
     requests.onLeft(member.id)
-    antiEntropy.onLeft(member.id)
+    antiEntropy.onLeft(member.id, clean)
     host.publish({ type, member: member.id })
     logs.push(Effect.logDebug(`McCache: member ${member.id.slice(0, 8)} (${member.host}:${member.pid}) ${type}`))
   }
@@ -371,9 +353,8 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
   }
 
   const isReady = (member: Membership.Member, ready: boolean): void => {
-    const caughtUp = ready && !member.ready
+    if (ready && !member.ready) multicaster.caughtUp(member.id)
     member.ready = ready
-    if (caughtUp) multicaster.caughtUp(member.id)
   }
 
   const onControl = (member: Membership.Member, operation: Control, now: number): void => {

@@ -259,7 +259,9 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<L
             if (token !== undefined) token.refused = true
             break
           case "TooLarge":
+            // What it replaces must go: a repair finds that.
             counters.refused.oversized++
+            if (token !== undefined) token.refused = true
         }
       }
     })

@@ -20,7 +20,6 @@ import * as NamespaceOptions from "../domain/NamespaceOptions.ts"
 import * as OperationCodec from "../domain/OperationCodec.ts"
 import type { Places } from "../domain/Outbox.ts"
 import type { MemberId } from "../domain/Stamp.ts"
-import * as TimeInput from "../domain/TimeInput.ts"
 import type { Actor, Loop } from "./Actor.ts"
 import { attempt } from "./Attempt.ts"
 import { CacheCore, closedError, requireKey } from "./CacheCore.ts"
@@ -259,7 +258,7 @@ export const make = Effect.fnUntraced(function*(
 
   const open = <V>(name: string, options: CacheOptions<V>): CacheCore<V> => {
     if (closed) throw closedError()
-    requireName(name)
+    NamespaceOptions.requireName(name)
     const known = cores.get(name)
     if (known !== undefined) {
       requireSame(configuration, name, known, options)
@@ -375,7 +374,7 @@ export const make = Effect.fnUntraced(function*(
         })
       }
       return attempt(() => {
-        if (name !== undefined) requireName(name)
+        if (name !== undefined) NamespaceOptions.requireName(name)
         clearEverywhere(name ?? "")
       })
     },
@@ -435,15 +434,6 @@ const idleListener = {
 /** Looks again every few milliseconds. */
 const pollUntil = (condition: () => boolean): Effect.Effect<void> =>
   Effect.suspend(() => condition() ? Effect.void : Effect.andThen(Effect.sleep(5), pollUntil(condition)))
-
-const requireName = (name: string): void => {
-  const nameBytes = typeof name === "string" ? new TextEncoder().encode(name).length : 0
-  if (nameBytes >= 1 && nameBytes <= 128 && name.isWellFormed()) return
-  throw McCacheError.make(
-    "InvalidConfig",
-    `The name of a cache must be text of 1 to 128 UTF-8 bytes, not ${TimeInput.show(name)}.`
-  )
-}
 
 /** An open namespace, with what it was asked for and what that came to. */
 interface Opened {

@@ -72,7 +72,7 @@ export interface Host {
 }
 
 /** One computation of `getOrSet` that is under way. */
-interface Filling {
+export interface Filling {
   readonly clock: number
   touched: boolean
 }

@@ -83,6 +83,14 @@ export const make = ({ closed, housekeeper, multicaster, places, protocol }: Hos
     })
   )
 
+  /** A member that just started does not know yet who is there. */
+  const joined = unlessEnded(
+    Effect.callback<void>((resume) => {
+      const stop = housekeeper.when(() => !closed() && housekeeper.joined(), () => resume(Effect.void))
+      return Effect.sync(stop)
+    })
+  )
+
   const nameOf = (id: MemberId): string => {
     const member = housekeeper.membership.members.get(id)
     return member === undefined ? MemberIds.short(id) : `${member.host}:${member.pid}`
@@ -164,7 +172,8 @@ export const make = ({ closed, housekeeper, multicaster, places, protocol }: Hos
       ),
     check: (ack, options = {}) => void resolve(ack, options),
     acknowledged: (ack, options = {}) =>
-      attempt(() => resolve(ack, options)).pipe(
+      joined.pipe(
+        Effect.andThen(attempt(() => resolve(ack, options))),
         Effect.flatMap(({ millis, needed }) => unlessEnded(barrier(needed, millis))),
         Effect.asVoid,
         Effect.withSpan("McCache.acknowledged")

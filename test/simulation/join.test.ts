@@ -116,6 +116,48 @@ describe("ready", () => {
       assert.strictEqual(joined.size, 10_000)
     }).pipe(Effect.scoped))
 
+  it.effect("does not take what was just opened elsewhere for what nobody has", () =>
+    Effect.gen(function*() {
+      const cluster = yield* Cluster.make({ options, faults: { delay: { minMillis: 1, maxMillis: 2 } } })
+      const [a, b] = [yield* cluster.join("a"), yield* cluster.join("b")]
+      yield* cluster.advance("5 seconds")
+      // Opened between two heartbeats, so that nobody was told.
+      a.member.cache<number>("just").set("k", 1)
+      yield* cluster.advance("100 millis")
+      const opened = b.member.cache<number>("just")
+      const ready = yield* watched(b.mccache.ready)
+      for (let step = 0; step < 100 && !ready.done(); step++) yield* cluster.advance(10)
+      assert.isTrue(ready.done())
+      assert.strictEqual(opened.peek("k"), 1)
+    }).pipe(Effect.scoped))
+
+  it.effect("tells of all namespaces, however many there are", () =>
+    Effect.gen(function*() {
+      const cluster = yield* Cluster.make({ options, faults: { delay: { minMillis: 1, maxMillis: 2 } } })
+      const a = yield* cluster.join("a")
+      for (let index = 0; index < 100; index++) a.member.cache<number>(`n${index}`).set("k", index)
+      yield* cluster.advance("5 seconds")
+      const b = yield* cluster.join("b")
+      const all = Array.from({ length: 100 }, (_, index) => b.member.cache<number>(`n${index}`))
+      const ready = yield* watched(b.mccache.ready)
+      for (let step = 0; step < 500 && !ready.done(); step++) yield* cluster.advance(10)
+      assert.isTrue(ready.done())
+      assert.strictEqual(all.filter((cache) => cache.has("k")).length, 100)
+    }).pipe(Effect.scoped))
+
+  it.effect("two members that open a namespace at the same moment do not wait for each other", () =>
+    Effect.gen(function*() {
+      const cluster = yield* Cluster.make({ options, faults: { delay: { minMillis: 1, maxMillis: 2 } } })
+      const nodes = [yield* cluster.join("a"), yield* cluster.join("b")]
+      yield* cluster.advance("5 seconds")
+      for (const [index, { member }] of nodes.entries()) member.cache<number>("same").set(`k${index}`, index)
+      const ready = yield* Effect.forEach(nodes, ({ mccache }) => watched(mccache.ready))
+      yield* cluster.advance("2 seconds")
+      for (const each of ready) assert.isTrue(each.done())
+      yield* cluster.advance("5 seconds")
+      for (const { member } of nodes) assert.strictEqual(member.cache("same").size, 2)
+    }).pipe(Effect.scoped))
+
   it.effect("members that start together are all ready, and hold what each of them wrote", () =>
     Effect.gen(function*() {
       const cluster = yield* Cluster.make({ options, seed: 5 })
