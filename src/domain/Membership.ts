@@ -6,7 +6,7 @@
  * stopped process, a sleeping machine), the others are given that time back before they are judged.
  *
  * The clock: every member takes the lower median of the offsets of the `ready` members, its own offset (0) included once
- * it is one of them. Within `clockKeepMillis` it keeps its own clock.
+ * it is one of them; of two the elder's. Within `clockKeepMillis` it keeps its own clock.
  */
 import type { NamespaceSummary } from "./Operation.ts"
 import type { MemberId } from "./Stamp.ts"
@@ -19,6 +19,8 @@ export interface Member {
   readonly pid: number
   readonly version: string
   ready: boolean
+  /** Whether it was there before this member: of two it is the one whose clock counts. */
+  readonly elder: boolean
   suspect: boolean
   heardMillis: number
   readonly metMillis: number
@@ -54,12 +56,14 @@ export const add = (
     readonly pid: number
     readonly version: string
     readonly ready: boolean
+    readonly elder?: boolean | undefined
     readonly offsetMillis: number
   },
   nowMillis: number
 ): Member => {
   const added: Member = {
     ...member,
+    elder: member.elder ?? false,
     suspect: false,
     heardMillis: nowMillis,
     metMillis: nowMillis,
@@ -133,10 +137,18 @@ const returnShare = 0.8
  */
 export const correction = (self: Membership, ready: boolean, current: number): number => {
   const offsets: Array<number> = ready ? [0] : []
-  for (const member of self.members.values()) if (member.ready) offsets.push(member.offsetMillis)
+  let elder = false
+  for (const member of self.members.values()) {
+    if (!member.ready) continue
+    offsets.push(member.offsetMillis)
+    elder = member.elder
+  }
   if (offsets.length === 0) return 0
+  // Two have no majority: a newcomer whose clock is slow must not make the other start anew.
+  const two = ready && offsets.length === 2
+  const other = offsets[offsets.length - 1]
   offsets.sort((a, b) => a - b)
-  const median = offsets[(offsets.length - 1) >> 1]
+  const median = two ? elder ? other : 0 : offsets[(offsets.length - 1) >> 1]
   const keep = self.timings.clockKeepMillis * (current === 0 ? 1 : returnShare)
   return Math.abs(median) <= keep ? 0 : median
 }

@@ -93,6 +93,7 @@ export const NamespaceSummary = Schema.Struct({
   hash: Schema.String.check(Schema.isMaxLength(16))
 })
 export type NamespaceSummary = typeof NamespaceSummary.Type
+const Summaries = Schema.Array(NamespaceSummary).check(Schema.isMaxLength(64))
 
 /** The heartbeat, and the announcement of the last number after data. `asks`: acknowledge at once. */
 export const Pulse = Schema.TaggedStruct("PULSE", {
@@ -103,7 +104,7 @@ export const Pulse = Schema.TaggedStruct("PULSE", {
   asks: Schema.Boolean,
   /** The floor of clears of all namespaces. */
   floor: Natural,
-  namespaces: Schema.Array(NamespaceSummary)
+  namespaces: Summaries
 })
 export type Pulse = typeof Pulse.Type
 
@@ -124,7 +125,7 @@ export const Join = Schema.TaggedStruct("JOIN", { physicalMillis: Natural })
 export const Welcome = Schema.TaggedStruct("WELCOME", {
   ready: Schema.Boolean,
   floor: Natural,
-  namespaces: Schema.Array(NamespaceSummary)
+  namespaces: Summaries
 })
 /** The sender goes, and is removed at once. */
 export const Leave = Schema.TaggedStruct("LEAVE", {})

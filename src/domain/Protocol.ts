@@ -150,7 +150,7 @@ export const limits = {
       "exceed the `size` of every namespace."
   ),
   reassemblyIdleMillis: limit(
-    [10 * second, 100, 10 * minute],
+    [15 * second, 100, 10 * minute],
     "An incomplete record to which nothing was added for this long is dropped."
   ),
   // Join and repair
@@ -235,7 +235,6 @@ export const relations: ReadonlyArray<readonly [Name, "<" | "≤", Name]> = [
   ["resendIntervalMillis", "≤", "nackIntervalMillis"],
   ["nackIntervalMillis", "≤", "nackIntervalMillisMax"],
   ["nackIntervalMillisMax", "<", "abandonMillis"],
-  ["abandonMillis", "≤", "reassemblyIdleMillis"],
   ["abandonMillis", "<", "tombstoneHorizonMillis"],
   ["tailPulseMillis", "≤", "heartbeatMillis"],
   ["ackDelayMillis", "<", "laggardMillis"],
@@ -277,6 +276,14 @@ export const problems = (protocol: Protocol): ReadonlyArray<string> => {
     if (!holds) {
       found.push(`${show(lesser)} must be ${relation === "<" ? "less than" : "at most"} ${show(greater)}`)
     }
+  }
+  if (protocol.reassemblyIdleMillis <= protocol.abandonMillis + protocol.nackIntervalMillisMax) {
+    found.push(
+      `${show("reassemblyIdleMillis")} must exceed ${show("abandonMillis")} + ${
+        show("nackIntervalMillisMax")
+      }: a part ` +
+        "that is still asked for must find the others"
+    )
   }
   if (protocol.clockAheadMillisMax < clockAheadMillisMin(protocol)) {
     found.push(

@@ -304,7 +304,6 @@ export const make = (host: Host): AntiEntropy => {
       // While a namespace joins, its donor covers what the sender wrote before; what that misses digests find.
       if (donor === undefined || !namespace.caughtUp || (donor.told && !donor.summaries.has(namespace.name))) continue
       gap.remaining.add(namespace.name)
-      state.wanted.set(member, time.ticks())
       // A take that runs already began before the loss was known: it does not count.
       if (state.take?.donor.id === member) end(state, state.take, "failed")
       state.wanted.set(member, time.ticks())
@@ -349,7 +348,10 @@ export const make = (host: Host): AntiEntropy => {
     }
     const fresh = found.filter((donor) => !state.failed.has(donor.id))
     if (fresh.length === 0) state.failed.clear()
-    const choice = fresh.length === 0 ? found : fresh
+    const able = fresh.length === 0 ? found : fresh
+    // A smaller or larger one knows less of what is gone.
+    const alike = able.filter(({ summaries }) => summaries.get(state.namespace.name)?.sizing === state.namespace.sizing)
+    const choice = alike.length === 0 ? able : alike
     begin(state, choice[Math.floor(host.random() * choice.length)], "join")
   }
 

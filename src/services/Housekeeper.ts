@@ -70,6 +70,8 @@ export interface Host {
   readonly checksum: (namespace: string | undefined, key: string | number | undefined) => string
   /** The clock ran so far ahead that others refuse our stamps: start anew, empty. */
   readonly startAnew: () => void
+  /** Writes were lost here before they were sent. */
+  readonly lostUnsent: () => void
   readonly publish: (event: ClusterEvent) => void
 }
 
@@ -104,6 +106,7 @@ export interface Housekeeper {
 const summariesPerPulse = 12
 /** Namespaces of a member that are known; the others are asked for when they are opened here. */
 const summariesMax = 4_096
+const hurryMillis = 5
 const queueCapacityMessages = 65_536
 
 export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<Housekeeper, never, Scope.Scope> {
@@ -117,6 +120,8 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
   let expectedTicks = Infinity
   const welcomes = new Map<MemberId, number>()
   const errorDue = new Map<MemberId, number>()
+  /** When a member last said that it refuses our messages. */
+  const refusedTicks = new Map<MemberId, number>()
   const conditions = Conditions.make()
   const summaries = Summaries.make({ namespaces: host.namespaces, time, joined: () => joined })
   const logs: Array<Effect.Effect<void>> = []
@@ -153,7 +158,10 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
     highestOf: (member) => host.listener().highestOf(member),
     hasGap: () => host.listener().hasGap(),
     repaired: (member, upTo) => host.listener().repaired(member, upTo),
-    caughtUp: () => becomeReady(),
+    caughtUp: () => {
+      becomeReady()
+      hurry(time.ticks())
+    },
     incoherent: (namespace, member, records) => {
       host.publish({ type: "incoherent", namespace: namespace.name, member, records })
       logs.push(Effect.logWarning(
@@ -165,8 +173,9 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
   })
 
   const restart = (namespace: Namespace): void => {
-    namespace.startAnew()
+    if (namespace.startAnew()) host.lostUnsent()
     antiEntropy.restart(namespace)
+    hurry(time.ticks())
   }
 
   // ------------------------------------------------------------------------------------------------ joining
@@ -174,6 +183,11 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
   const caughtUp = (): boolean => {
     for (const namespace of host.namespaces.values()) if (!namespace.caughtUp) return false
     return true
+  }
+
+  /** Has the others told soon of what changed in a namespace; what changes together is told together. */
+  const hurry = (now: number): void => {
+    heartbeatDue = Math.min(heartbeatDue, now + hurryMillis)
   }
 
   const becomeReady = (): void => {
@@ -253,6 +267,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
       const before = member.summaries.get(summary.name)
       if (before === undefined && member.summaries.size >= summariesMax) continue
       member.summaries.set(summary.name, summary)
+      if (summary.caughtUp && before?.caughtUp === false) multicaster.caughtUp(member.id)
       const namespace = host.namespaces.get(summary.name)
       if (namespace === undefined) continue
       const differs = summary.fingerprint !== namespace.fingerprint
@@ -291,9 +306,9 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
     membership.members.delete(member.id)
     welcomes.delete(member.id)
     errorDue.delete(member.id)
+    refusedTicks.delete(member.id)
     for (const namespace of host.namespaces.values()) namespace.refusedMembers.delete(member.id)
     host.listener().forget(member.id)
-    multicaster.left(member.id)
     requests.onLeft(member.id)
     antiEntropy.onLeft(member.id, clean)
     host.publish({ type, member: member.id })
@@ -311,6 +326,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
           pid: proof.pid,
           version: proof.version,
           ready: proof.ready,
+          elder: proof.ready === ready ? from.id < host.self : proof.ready,
           offsetMillis: 0
         }, now)
         noteOffset(member, proof.physicalMillis)
@@ -343,6 +359,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
         return
       case "Opened":
         antiEntropy.opened(message.namespace)
+        hurry(now)
         return
       case "Restart":
         restart(message.namespace)
@@ -376,6 +393,8 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
         remove(member, "left")
         return
       case "ERROR":
+        if (now - (refusedTicks.get(member.id) ?? -Infinity) < 1_000) return
+        refusedTicks.set(member.id, now)
         host.publish({ type: "refused", member: member.id, detail: operation.detail })
         logs.push(
           Effect.logWarning(

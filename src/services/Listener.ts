@@ -204,12 +204,14 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<L
       meet(header, body, received.from, now)
       return
     }
+    const newest = Sessions.isNewest(session, header)
     if (!Sessions.accept(session, header)) {
       counters.refused.replayed++
       return
     }
-    session.address = received.from
-    host.heard(session.id, received.from)
+    // A late one, or a recording of one that was lost here, moves nobody.
+    if (newest) session.address = received.from
+    host.heard(session.id, session.address)
     read(session, body, now)
   }
 
@@ -361,6 +363,8 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<L
         case "Forget":
           Sessions.forget(sessions, message.member)
           sealing.forget(message.member)
+          // After everything that it said: an acknowledgement that came later would bring it back.
+          multicaster.left(message.member)
       }
     }
     for (const [namespace, delivery] of deliveries) {
@@ -458,6 +462,9 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<L
 /** Stands for what came without a number, parked from before the stream's start: nobody waits for it. */
 const unnumbered: Token = { sender: "", number: 0, remaining: 0, refused: false }
 
+/** A value that is a small part of its datagram would keep all of it. */
+const detached = (value: Uint8Array): Uint8Array => 4 * value.length < value.buffer.byteLength ? value.slice() : value
+
 const eventOf = (operation: Extract<Operation, { readonly _tag: "PUT" | "DEL" | "CLEAR" }>): Replica.Event => {
   const { clock, writer } = operation
   switch (operation._tag) {
@@ -469,7 +476,7 @@ const eventOf = (operation: Extract<Operation, { readonly _tag: "PUT" | "DEL" | 
         writer,
         expiresAt: operation.expiresAt,
         crc: operation.crc,
-        value: operation.value,
+        value: operation.value === undefined ? undefined : detached(operation.value),
         origin: "remote"
       }
     case "DEL":

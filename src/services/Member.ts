@@ -172,7 +172,12 @@ export const make = Effect.fnUntraced(function*(
     ready: () => housekeeper?.ready() ?? false,
     floor: () => floor,
     lagging: (member) => housekeeper?.lagging(member),
-    isReady: (member) => housekeeper?.membership.members.get(member)?.ready ?? false
+    isReady: (id) => {
+      const member = housekeeper?.membership.members.get(id)
+      if (member === undefined || !member.ready) return false
+      for (const [name, summary] of member.summaries) if (!summary.caughtUp && namespaces.has(name)) return false
+      return true
+    }
   }).pipe(Scope.provide(scope))
 
   const gatherable = (name: string | undefined): string => JSON.stringify(localMetrics(name))
@@ -194,6 +199,7 @@ export const make = Effect.fnUntraced(function*(
     clearAll,
     metrics: gatherable,
     checksum: (name, key) => JSON.stringify(localChecksum(name, key) ?? null),
+    lostUnsent: () => waits.lost(),
     startAnew: () => {
       HybridClock.restart(hybrid)
       floor = 0

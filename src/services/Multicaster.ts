@@ -326,7 +326,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<M
     const wanted = new Map<number, Destination | "several">()
     for (const { from, nack } of nacks) {
       FlowWindow.onLoss(flow, from.id, now)
-      for (const number of SendStream.resend(stream, nack.ranges, now, repeatsPerTurnMax)) {
+      for (const number of SendStream.resend(stream, nack.ranges, now, repeatsPerTurnMax - wanted.size)) {
         const other = wanted.get(number)
         wanted.set(number, other === undefined || (other !== "several" && other.id === from.id) ? from : "several")
       }
@@ -410,7 +410,8 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<M
       return
     }
     if (now < pulseDue) return
-    if (FlowWindow.stable(flow) >= SendStream.highest(stream)) {
+    // Also those that lag are asked, at the pace of heartbeats: an acknowledgement that was lost is told again only then.
+    if (FlowWindow.settledByAll(flow) >= SendStream.highest(stream)) {
       pulseDue = Infinity
       return
     }

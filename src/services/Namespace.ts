@@ -302,12 +302,14 @@ export class Namespace {
     this.#host.broken(this)
   }
 
-  /** Begins anew, empty, as a member that just started. What was not sent yet goes with the rest. */
-  startAnew(): void {
+  /** Begins anew, empty, as a member that just started. Whether something goes with the rest that was not sent yet. */
+  startAnew(): boolean {
+    const unsent = this.outbox.size > 0
     Replica.reset(this.replica)
     this.outbox.drop()
     this.evictedUnsent.clear()
     for (const fillings of this.#filling.values()) for (const filling of fillings) filling.touched = true
+    return unsent
   }
 
   /** Mode 2 after an abandoned gap: everything goes, fills in flight included. */

@@ -72,6 +72,11 @@ export const make = (options: Omit<Sessions, "trusted" | "strangers" | "forgotte
   forgotten: new Map()
 })
 
+/** Whether no later datagram of its cast was seen. */
+export const isNewest = ({ windows }: Session, { counter, epoch, unicast }: Header): boolean =>
+  epoch > windows.epoch ||
+  (epoch === windows.epoch && counter > (unicast ? windows.unicast : windows.multicast).top)
+
 /** Whether the counter of an authentic datagram is fresh; marks it as used. */
 export const accept = (session: Session, header: Header): boolean => {
   let windows = session.windows

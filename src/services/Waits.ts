@@ -40,6 +40,8 @@ export interface Waits {
   readonly check: (ack: Acknowledgement, options?: WaitOptions) => void
   /** Waits until so many members applied what was written before the call. */
   readonly acknowledged: (ack: Acknowledgement, options?: WaitOptions) => Effect.Effect<void, McCacheError.McCacheError>
+  /** Fails those that wait for others to apply something: it was lost here before it was sent. */
+  readonly lost: () => void
   /** Fails those that wait. */
   readonly end: () => void
 }
@@ -69,6 +71,7 @@ const late = (text: string) => Effect.fail(McCacheError.make("AckTimeout", text)
 
 export const make = ({ closed, housekeeper, multicaster, places, protocol }: Host): Waits => {
   const ended = Deferred.makeUnsafe<never, McCacheError.McCacheError>()
+  let lost = Deferred.makeUnsafe<never, McCacheError.McCacheError>()
 
   const unlessEnded = <A, E>(wait: Effect.Effect<A, E>): Effect.Effect<A, E | McCacheError.McCacheError> =>
     Effect.suspend(() => closed() ? Effect.fail(closedError()) : Effect.raceFirst(wait, Deferred.await(ended)))
@@ -116,7 +119,7 @@ export const make = ({ closed, housekeeper, multicaster, places, protocol }: Hos
         multicaster.wake()
         return Effect.sync(() => Barriers.remove(multicaster.barriers, barrier))
       })
-      return unlessEnded(wait).pipe(Effect.timeoutOrElse({
+      return unlessEnded(Effect.raceFirst(wait, Deferred.await(lost))).pipe(Effect.timeoutOrElse({
         duration: millis,
         orElse: () => {
           const names = [...made?.awaited ?? []].map(nameOf)
@@ -178,6 +181,14 @@ export const make = ({ closed, housekeeper, multicaster, places, protocol }: Hos
         Effect.asVoid,
         Effect.withSpan("McCache.acknowledged")
       ),
+    lost: () => {
+      const waiting = lost
+      lost = Deferred.makeUnsafe()
+      Deferred.doneUnsafe(
+        waiting,
+        late("This member started anew, and lost what it had written and not sent yet: write it again.")
+      )
+    },
     end: () => void Deferred.doneUnsafe(ended, Effect.fail(closedError()))
   }
 }

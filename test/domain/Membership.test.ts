@@ -13,7 +13,7 @@ const add = (
   membership: Membership.Membership,
   index: number,
   nowMillis: number,
-  { id = idOf(index), offsetMillis = 0, ready = true } = {}
+  { elder = false, id = idOf(index), offsetMillis = 0, ready = true } = {}
 ): Membership.Member =>
   Membership.add(membership, {
     id,
@@ -22,6 +22,7 @@ const add = (
     pid: index,
     version: "1",
     ready,
+    elder,
     offsetMillis
   }, nowMillis)
 
@@ -122,7 +123,8 @@ describe("the clock", () => {
         add(membership, index, 0, { offsetMillis, ready })
         if (ready) offsets.push(offsetMillis)
       }
-      const median = offsets.length === 0 ? 0 : lowerMedian(offsets)
+      // Two have no majority: see the next but one.
+      const median = offsets.length === 0 || (self && offsets.length === 2) ? 0 : lowerMedian(offsets)
       const correction = Membership.correction(membership, self, 0)
       assert.strictEqual(correction, Math.abs(median) <= 125 ? 0 : median, `seed ${seed}: ${offsets.join()}`)
       if (correction === 0) kept++
@@ -147,13 +149,13 @@ describe("the clock", () => {
     }
   })
 
-  it("of two ready members that are apart moves at one of them only", () => {
-    for (const apart of [126, 400, 30_000]) {
-      const [ahead, behind] = [make(), make()]
-      add(behind, 1, 0, { offsetMillis: apart })
-      add(ahead, 1, 0, { offsetMillis: -apart })
-      const corrections = [Membership.correction(ahead, true, 0), Membership.correction(behind, true, 0)]
-      assert.deepStrictEqual(corrections, [-apart, 0])
+  it("of two ready members that are apart moves at the younger only, whichever is ahead", () => {
+    for (const apart of [126, 400, 30_000, -126, -30_000]) {
+      const [elder, younger] = [make(), make()]
+      add(younger, 1, 0, { offsetMillis: apart, elder: true })
+      add(elder, 1, 0, { offsetMillis: -apart, elder: false })
+      const corrections = [Membership.correction(elder, true, 0), Membership.correction(younger, true, 0)]
+      assert.deepStrictEqual(corrections, [0, apart])
     }
   })
 

@@ -200,6 +200,67 @@ describe("a member whose clock jumps back", () => {
     }).pipe(Effect.scoped))
 })
 
+describe("a newcomer whose clock is a minute slow", () => {
+  it.effect("follows the one that was there, which loses nothing", () =>
+    Effect.gen(function*() {
+      const cluster = yield* Cluster.make({
+        options: { cacheTtl: 0 },
+        faults: { delay: { minMillis: 1, maxMillis: 2 } }
+      })
+      const a = yield* cluster.join("a")
+      const cache = a.member.cache<number>("n")
+      for (let index = 0; index < 100; index++) cache.set(index, index)
+      yield* cluster.advance("5 seconds")
+      const b = yield* cluster.join("b", { skewMillis: -60_000 })
+      const joined = b.member.cache<number>("n")
+      yield* cluster.advance("20 seconds")
+      assert.strictEqual(cache.size, 100)
+      assert.strictEqual(joined.checksum(), cache.checksum())
+      joined.set("from b", 1)
+      yield* cluster.advance("2 seconds")
+      assert.strictEqual(cache.peek("from b"), 1)
+    }).pipe(Effect.scoped))
+})
+
+describe("two members of different sizes", () => {
+  it.effect("do not empty each other: the larger keeps what the smaller forgot", () =>
+    Effect.gen(function*() {
+      const cluster = yield* Cluster.make({
+        options: { cacheTtl: 0, cachePulse: 5 },
+        faults: { delay: { minMillis: 1, maxMillis: 2 } }
+      })
+      const large = (yield* cluster.join("large", { cacheMax: 1_000 })).member.cache<number>("n")
+      const small = (yield* cluster.join("small", { cacheMax: 10 })).member.cache<number>("n")
+      yield* cluster.advance("2 seconds")
+      for (let index = 0; index < 500; index++) large.set(index, index)
+      yield* cluster.advance("2 seconds")
+      const third = (yield* cluster.join("third", { cacheMax: 1_000 })).member.cache<number>("n")
+      yield* cluster.advance("60 seconds")
+      assert.deepStrictEqual([large.size, small.size, third.size], [500, 10, 500])
+      large.delete(499)
+      yield* cluster.advance("2 seconds")
+      for (const cache of [large, small, third]) assert.isFalse(cache.has(499))
+    }).pipe(Effect.scoped))
+
+  it.effect("agree that a value too large for one of them replaced the one before", () =>
+    Effect.gen(function*() {
+      const cluster = yield* Cluster.make({
+        options: { cacheTtl: 0 },
+        faults: { delay: { minMillis: 1, maxMillis: 2 } }
+      })
+      const large = (yield* cluster.join("large", { cacheSize: 1_000_000 })).member.cache<string>("n")
+      const small = (yield* cluster.join("small", { cacheSize: 100_000 })).member.cache<string>("n")
+      yield* cluster.advance("2 seconds")
+      large.set("k", "old")
+      yield* cluster.advance("1 second")
+      assert.strictEqual(small.peek("k"), "old")
+      large.set("k", "x".repeat(500_000))
+      yield* cluster.advance("10 seconds")
+      assert.isFalse(small.has("k"))
+      assert.isTrue(large.has("k"))
+    }).pipe(Effect.scoped))
+})
+
 describe("members that die while somebody still has to repair with them", () => {
   it.effect("are removed in time all the same", () =>
     Effect.gen(function*() {
