@@ -192,13 +192,14 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<M
   const writeOf = (namespace: Namespace, key: Key): Write | "later" | undefined => {
     const record = Replica.record(namespace.replica, key)
     const evicted = namespace.evictedUnsent.get(key)
-    if (evicted !== undefined) namespace.evictedUnsent.delete(key)
-    if (record === undefined || (record.kind === "tombstone" && record.cause === "ghost")) {
+    const gone = record === undefined || (record.kind === "tombstone" && record.cause === "ghost")
+    if (isAhead(gone ? evicted ?? 0 : record.clock)) return "later"
+    namespace.sent(key)
+    if (gone) {
       return evicted === undefined
         ? undefined
         : { _tag: "DEL", namespace: namespace.name, key, clock: evicted, writer: host.self }
     }
-    if (isAhead(record.clock)) return "later"
     if (record.kind === "tombstone") {
       return { _tag: "DEL", namespace: namespace.name, key, clock: record.clock, writer: record.writer }
     }
@@ -257,8 +258,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<M
 
   const dropAll = (): void => {
     for (const namespace of host.namespaces.values()) {
-      namespace.outbox.drop()
-      namespace.evictedUnsent.clear()
+      namespace.dropUnsent()
     }
     dataPacker.flush()
     ready = []

@@ -97,6 +97,8 @@ export class Namespace {
   readonly changes: Changes.Changes
   /** Keys that await sending but of which nothing is held any more (modes 0 and 2), with the clocks of their stamps. */
   readonly evictedUnsent = new Map<Key, number>()
+  /** Keys that await sending of which others may hold something older. */
+  readonly #superseding = new Set<Key>()
   readonly #host: Host
   readonly #filling = new Map<Key, Array<Filling>>()
   /** What the fold in hand has not done yet. */
@@ -209,7 +211,7 @@ export class Namespace {
     this.changedTicks = this.#host.time.ticks()
     if (!this.outbox.add(key)) {
       this.#host.counters.outboxOverflows++
-      this.evictedUnsent.clear()
+      this.dropUnsent()
       this.#host.overflowed()
     }
     this.#host.wakeMulticaster()
@@ -306,8 +308,7 @@ export class Namespace {
   startAnew(): boolean {
     const unsent = this.outbox.size > 0
     Replica.reset(this.replica)
-    this.outbox.drop()
-    this.evictedUnsent.clear()
+    this.dropUnsent()
     for (const fillings of this.#filling.values()) for (const filling of fillings) filling.touched = true
     return unsent
   }
@@ -325,6 +326,7 @@ export class Namespace {
     if (previous === undefined) tally.inserts++
     else tally.updates++
     this.#changed(entry.updatedAt)
+    if (previous !== undefined) this.#supersede(entry.key, origin)
     if (previous !== undefined && (origin === "remote" || origin === "repair")) {
       this.#changedSinceRead(previous, origin === "repair" ? "incoherent" : "update", entry)
     }
@@ -341,8 +343,8 @@ export class Namespace {
     switch (reason) {
       case "evict": {
         tally.evicts++
-        // Evicted before it was sent: in mode 1 the others evict it alike; else they must learn that theirs is old.
-        if (this.options.mode === 1) this.outbox.remove(entry.key)
+        // Evicted before it was sent: in mode 1 the others need not hear of it, unless they hold what it made old.
+        if (this.options.mode === 1 && !this.#superseding.has(entry.key)) this.outbox.remove(entry.key)
         else this.#goneUnsent(entry)
         this.changes.publish("evict", entry.key, entry.clock, entry.writer, origin)
         return
@@ -367,6 +369,7 @@ export class Namespace {
       case "repair": {
         tally.deletes++
         if (reason === "repair" && this.options.mode === 2) this.#goneUnsent(entry)
+        this.#supersede(entry.key, origin)
         this.changes.publish("delete", entry.key, clock, entry.writer, origin)
       }
     }
@@ -375,6 +378,24 @@ export class Namespace {
       const type = reason === "collision" || origin === "repair" ? "incoherent" : "delete"
       this.#changedSinceRead(entry, type, { clock, writer: entry.writer, crc: undefined })
     }
+  }
+
+  /** A write here replaced what others hold too, if that was sent. */
+  #supersede(key: Key, origin: Replica.Origin): void {
+    if ((origin === "local" || origin === "fill") && !this.outbox.has(key)) this.#superseding.add(key)
+  }
+
+  /** The key is sent, or needs not be. */
+  sent(key: Key): void {
+    this.evictedUnsent.delete(key)
+    this.#superseding.delete(key)
+  }
+
+  /** Forgets what was to be sent. */
+  dropUnsent(): void {
+    this.outbox.drop()
+    this.evictedUnsent.clear()
+    this.#superseding.clear()
   }
 
   /** What goes before it was sent must be told all the same, where others hold what it made old. */

@@ -108,6 +108,31 @@ describe("flush", () => {
       }).pipe(Effect.scoped))
   }
 
+  it.effect("does not pass an update that was evicted before it was sent: what it made old goes", () =>
+    Effect.gen(function*() {
+      const cluster = yield* Cluster.make({
+        options: { cacheTtl: 0, cacheSize: 1_000_000 },
+        faults: { delay: { minMillis: 1, maxMillis: 2 } }
+      })
+      const [a, b] = [yield* cluster.join("a"), yield* cluster.join("b")]
+      const [cache, other] = [a, b].map(({ member }) => member.cache<string>("n"))
+      yield* cluster.advance("2 seconds")
+      cache.set("k", "old")
+      yield* cluster.advance("1 second")
+      assert.strictEqual(other.peek("k"), "old")
+      // In one turn: the second leaves no room for the first.
+      cache.set("k", "x".repeat(600_000))
+      cache.set("x", "x".repeat(500_000))
+      assert.isFalse(cache.has("k"))
+      let seen: string | undefined = "not flushed"
+      yield* Effect.forkChild(Effect.tap(a.mccache.flush(), () =>
+        Effect.sync(() => {
+          seen = other.peek("k")
+        })))
+      yield* cluster.advance("3 seconds")
+      assert.isUndefined(seen)
+    }).pipe(Effect.scoped))
+
   it.effect("counts a member that is still catching up only when it has", () =>
     Effect.gen(function*() {
       const { cacheOf, cluster, observer } = yield* start(68, 0)
