@@ -153,6 +153,13 @@ export const correction = (self: Membership, ready: boolean, current: number): n
   return Math.abs(median) <= keep ? 0 : median
 }
 
+/** How many members other than this one are not suspect. */
+export const alive = (self: Membership): number => {
+  let members = 0
+  for (const member of self.members.values()) if (!member.suspect) members++
+  return members
+}
+
 /** Whether this member has the lowest id of all that it knows. */
 export const isLowest = (self: Membership): boolean => {
   for (const id of self.members.keys()) if (id < self.self) return false

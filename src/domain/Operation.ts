@@ -121,9 +121,10 @@ export const Want = Schema.TaggedStruct("WANT", { request: Positive, namespace: 
 
 /** A member starts and looks for others. */
 export const Join = Schema.TaggedStruct("JOIN", { physicalMillis: Natural })
-/** To a joiner: what the cluster has open, and that the sender can be a donor. */
+/** To a joiner: that the sender can be a donor, how many others than the sender there are, and what is open there. */
 export const Welcome = Schema.TaggedStruct("WELCOME", {
   ready: Schema.Boolean,
+  members: Natural,
   floor: Natural,
   namespaces: Summaries
 })

@@ -2,6 +2,9 @@
  * Pull: an answer of any size, read piece by piece over a lossy network. The reader paces: a first answer brings at most a
  * window of pieces, and each piece that arrives lets the reader ask for the next; what does not arrive in time is asked for
  * again. Memory on the reader's side is proportional to what arrived, whatever size was announced.
+ *
+ * What is in time follows the round trips seen, as TCP's retransmission timer does (RFC 6298): smoothed round trip and four
+ * times its deviation, of requests that were sent once only (Karn), doubled each time nothing came.
  */
 import { checksum } from "./Checksum.ts"
 
@@ -108,6 +111,8 @@ interface Reading {
   pieceBytes: number
   /** Everything below this offset was asked for. */
   asked: number
+  /** When the request was sent; -Infinity once it was sent again, as an answer then says nothing of the round trip. */
+  sentMillis: number
   due: number
   intervalMillis: number
   progressMillis: number
@@ -115,7 +120,7 @@ interface Reading {
 
 export interface Client {
   readonly windowPieces: number
-  readonly timeoutMillis: number
+  readonly timeoutMillisMin: number
   readonly timeoutMillisMax: number
   readonly giveUpMillis: number
   /** The largest answer that is taken. */
@@ -123,6 +128,11 @@ export interface Client {
   readonly readings: Map<number, Reading>
   /** Asks that are due at once. */
   readonly asks: Array<Ask>
+  /** When what did not come is asked for again. */
+  timeoutMillis: number
+  /** `undefined` until a first answer came. */
+  roundTripMillis: number | undefined
+  deviationMillis: number
 }
 
 export interface Ask {
@@ -136,18 +146,34 @@ export interface Ask {
 export const makeClient = (options: {
   readonly windowPieces?: number | undefined
   readonly timeoutMillis?: number | undefined
+  readonly timeoutMillisMin?: number | undefined
   readonly timeoutMillisMax?: number | undefined
   readonly giveUpMillis?: number | undefined
   readonly replyBytesMax?: (() => number) | undefined
 }): Client => ({
   windowPieces: options.windowPieces ?? 32,
   timeoutMillis: options.timeoutMillis ?? 50,
+  timeoutMillisMin: options.timeoutMillisMin ?? 20,
   timeoutMillisMax: options.timeoutMillisMax ?? 500,
   giveUpMillis: options.giveUpMillis ?? 5_000,
   replyBytesMax: options.replyBytesMax ?? (() => 64 * 1_048_576),
   readings: new Map(),
-  asks: []
+  asks: [],
+  roundTripMillis: undefined,
+  deviationMillis: 0
 })
+
+const sample = (self: Client, millis: number): void => {
+  if (self.roundTripMillis === undefined) {
+    self.roundTripMillis = millis
+    self.deviationMillis = millis / 2
+  } else {
+    self.deviationMillis += (Math.abs(millis - self.roundTripMillis) - self.deviationMillis) / 4
+    self.roundTripMillis += (millis - self.roundTripMillis) / 8
+  }
+  const timeout = self.roundTripMillis + 4 * self.deviationMillis
+  self.timeoutMillis = Math.max(self.timeoutMillisMin, Math.min(timeout, self.timeoutMillisMax))
+}
 
 /** Expects the answer to a request that was just sent. */
 export const start = (self: Client, request: number, nowMillis: number): void => {
@@ -158,6 +184,7 @@ export const start = (self: Client, request: number, nowMillis: number): void =>
     bytes: 0,
     pieceBytes: 0,
     asked: 0,
+    sentMillis: nowMillis,
     due: nowMillis + self.timeoutMillis,
     intervalMillis: self.timeoutMillis,
     progressMillis: nowMillis
@@ -185,8 +212,7 @@ export const onPiece = (
   if (reading.total === -1) {
     reading.total = total
     reading.crc = crc
-    // The last piece may be the first to arrive and is shorter: the others' size is learnt from any other.
-    reading.asked = 0
+    if (reading.sentMillis !== -Infinity) sample(self, nowMillis - reading.sentMillis)
   }
   if (reading.total !== total || reading.crc !== crc || offset + bytes.length > total) return undefined
   if (offset + bytes.length < total && reading.pieceBytes === 0) {
@@ -238,6 +264,7 @@ export const onDue = (
       failed.push({ request })
       continue
     }
+    reading.sentMillis = -Infinity
     reading.due = nowMillis + reading.intervalMillis
     reading.intervalMillis = Math.min(2 * reading.intervalMillis, self.timeoutMillisMax)
     if (reading.pieceBytes === 0) {

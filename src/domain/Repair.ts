@@ -231,7 +231,7 @@ export const onListing = (self: Repair, theirs: Listing, nowMillis: number): Rea
 }
 
 /** Folds the copies that came. */
-export const onCopies = (self: Repair, _bucket: number, theirs: ReadonlyArray<Copy>, nowMillis: number): void => {
+export const onCopies = (self: Repair, theirs: ReadonlyArray<Copy>, nowMillis: number): void => {
   for (const copy of theirs) {
     const listed = self.wanted.get(copy.key)
     if (listed === undefined) continue

@@ -10,10 +10,11 @@
  * - a number that was given up or refused: from its sender, which is acknowledged again only when that is done;
  * - the full check every `cachePulseMillis`, and in mode 0 only that and gaps, as it has no digests.
  *
- * Guarantees: one take per namespace at a time; a take that brings nothing for `repairTimeoutMillis` ends; traffic is
- * paced by the taker.
+ * Guarantees: one take per namespace at a time and `takesAtOnce` in all; a take that brings nothing for
+ * `repairTimeoutMillis` ends; traffic is paced by the taker: what is under way is bounded in requests and in bytes.
  */
 import type { Protocol } from "../domain/Configuration.ts"
+import type { Key } from "../domain/Key.ts"
 import type { Member, Membership } from "../domain/Membership.ts"
 import type { NamespaceSummary } from "../domain/Operation.ts"
 import * as OperationCodec from "../domain/OperationCodec.ts"
@@ -28,6 +29,8 @@ export interface Host {
   readonly time: MemberTime
   readonly protocol: Protocol
   readonly cachePulseMillis: number
+  /** What one datagram carries. */
+  readonly pieceBytes: number
   readonly counters: Counters
   readonly random: () => number
   readonly namespaces: ReadonlyMap<string, Namespace>
@@ -46,16 +49,25 @@ export interface Host {
   readonly incoherent: (namespace: Namespace, member: MemberId, records: number) => void
 }
 
+/** What one WANT asks for: a request fits a datagram, its answer is a few. */
+interface Portion {
+  readonly keys: ReadonlyArray<Key>
+  /** What the answer takes, about. */
+  readonly bytes: number
+}
+
 interface Take {
   readonly donor: Member
   readonly kind: "join" | "repair"
   readonly repair: Repair.Repair
   readonly requests: Set<number>
+  /** Buckets to be listed yet. */
   buckets: Array<number>
-  /** Buckets whose listing or copies are under way. */
-  active: number
+  /** Listed, and not asked for yet. */
+  readonly portions: Array<Portion>
+  /** What is asked for and under way, about. */
+  bytes: number
   records: number
-  begun: boolean
 }
 
 /** What is known of a namespace's coherence. */
@@ -95,11 +107,13 @@ export interface AntiEntropy {
   readonly nextDue: () => number
 }
 
-/** Buckets that are pulled at the same time. */
-const bucketsAtOnce = 4
-/** Keys and bytes that one WANT asks for: the request fits a datagram, the answer a few. */
-const wantKeyBytesMax = 900
-const wantBytesMax = 262_144
+/** Takes that run at the same time, of all namespaces. */
+const takesAtOnce = 8
+/** What one take has under way: its round trips overlap, and a socket's buffer holds the answers. */
+const requestsAtOnce = 8
+const bytesAtOnce = 524_288
+/** The bytes that one WANT asks for. */
+const wantBytesMax = 131_072
 /** After this many pulses in a row a difference is repaired although writes go on. */
 const differingPatience = 10
 /** A replica that did not change for this long is quiet: its digest may be compared. */
@@ -110,6 +124,7 @@ export const make = (host: Host): AntiEntropy => {
   const { counters, membership, protocol, requests, time } = host
   const states = new Map<string, State>()
   const gaps = new Map<MemberId, Gap>()
+  let takes = 0
 
   // ------------------------------------------------------------------------------------------------ takes
 
@@ -122,15 +137,15 @@ export const make = (host: Host): AntiEntropy => {
       repair: Repair.start(namespace.replica, kind, time.now(), sameSizes),
       requests: new Set(),
       buckets: [],
-      active: 0,
-      records: 0,
-      begun: false
+      portions: [],
+      bytes: 0,
+      records: 0
     }
     state.take = take
+    takes++
     if (kind === "join") counters.joins++
     else counters.repairRounds++
     if (namespace.options.mode === 0) {
-      take.begun = true
       take.buckets = Array.from({ length: 256 }, (_, bucket) => bucket)
       advance(state, take)
       return
@@ -152,7 +167,6 @@ export const make = (host: Host): AntiEntropy => {
       }
       const next = Repair.onDigest(take.repair, reply, time.now())
       if (next._tag === "Retry") return end(state, take, "retry")
-      take.begun = true
       take.buckets = [...next.buckets]
       advance(state, take)
     })
@@ -175,18 +189,27 @@ export const make = (host: Host): AntiEntropy => {
     take.requests.add(request)
   }
 
-  /** Keeps a few buckets under way, and concludes when all are in. */
+  /** Keeps a few requests under way, and concludes when all is in. What was listed is fetched before more is listed. */
   const advance = (state: State, take: Take): void => {
-    while (take.active < bucketsAtOnce && take.buckets.length > 0) list(state, take, take.buckets.shift()!)
-    if (take.active > 0) return
+    while (take.requests.size < requestsAtOnce) {
+      const portion = take.portions[0]
+      if (portion === undefined) {
+        const bucket = take.buckets.shift()
+        if (bucket === undefined) break
+        list(state, take, bucket)
+      } else if (take.bytes === 0 || take.bytes + portion.bytes <= bytesAtOnce) {
+        take.portions.shift()
+        want(state, take, portion)
+      } else break
+    }
+    if (take.requests.size > 0) return
     const finished = Repair.finish(take.repair, time.now())
     counters.repairedRecords += take.records
     if (take.kind === "repair" && take.records > 0) host.incoherent(state.namespace, take.donor.id, take.records)
     end(state, take, finished ? "done" : "unfinished")
   }
 
-  const list = (state: State, take: Take, bucket: number): void => {
-    take.active++
+  const list = (state: State, take: Take, bucket: number): void =>
     ask(state, take, (request) => ({ _tag: "LISTING", request, namespace: state.namespace.name, bucket }), (bytes) => {
       const reply = OperationCodec.replies.listing.decode(bytes)
       if (
@@ -202,26 +225,35 @@ export const make = (host: Host): AntiEntropy => {
         forget: reply.forget,
         items: reply.items.map((item) => ({ ...item, writer: reply.writers[item.writer] }))
       }, time.now())
-      want(state, take, bucket, wanted, 0)
+      divide(take, wanted)
+      advance(state, take)
     })
-  }
 
-  /** Asks for the wanted items of a bucket, a portion at a time. */
-  const want = (state: State, take: Take, bucket: number, items: ReadonlyArray<Repair.Item>, from: number): void => {
-    if (from >= items.length) {
-      take.active--
-      return advance(state, take)
-    }
-    let to = from
+  /** Divides what is wanted into portions. */
+  const divide = (take: Take, items: ReadonlyArray<Repair.Item>): void => {
+    // A character takes up to three bytes, but hardly ever does; a request that takes more is sent in parts.
+    const keyBytesMax = host.pieceBytes / 2
+    let keys: Array<Key> = []
     let bytes = 0
     let keyBytes = 0
-    while (to < items.length && (to === from || (bytes < wantBytesMax && keyBytes < wantKeyBytesMax))) {
-      bytes += items[to].bytes
-      keyBytes += typeof items[to].key === "number" ? 9 : 3 + String(items[to].key).length
-      to++
+    for (const item of items) {
+      if (keys.length > 0 && (bytes + item.bytes > wantBytesMax || keyBytes > keyBytesMax)) {
+        take.portions.push({ keys, bytes })
+        keys = []
+        bytes = 0
+        keyBytes = 0
+      }
+      keys.push(item.key)
+      bytes += item.bytes
+      keyBytes += typeof item.key === "number" ? 9 : 3 + item.key.length
     }
-    const keys = items.slice(from, to).map((item) => item.key)
+    if (keys.length > 0) take.portions.push({ keys, bytes })
+  }
+
+  const want = (state: State, take: Take, { bytes, keys }: Portion): void => {
+    take.bytes += bytes
     ask(state, take, (request) => ({ _tag: "WANT", request, namespace: state.namespace.name, keys }), (reply) => {
+      take.bytes -= bytes
       const copies = OperationCodec.replies.copies.decode(reply)
       if (copies === undefined || copies.copies.some((copy) => copy.writer >= copies.writers.length)) {
         return end(state, take, "failed")
@@ -230,11 +262,10 @@ export const make = (host: Host): AntiEntropy => {
       take.records += copies.copies.length
       Repair.onCopies(
         take.repair,
-        bucket,
         copies.copies.map((copy) => ({ ...copy, writer: copies.writers[copy.writer] })),
         time.now()
       )
-      want(state, take, bucket, items, to)
+      advance(state, take)
     })
   }
 
@@ -244,6 +275,7 @@ export const make = (host: Host): AntiEntropy => {
     take.requests.clear()
     Repair.abandon(take.repair)
     state.take = undefined
+    takes--
     state.differing.delete(take.donor.id)
     const donor = take.donor.id
     const now = time.ticks()
@@ -445,7 +477,8 @@ export const make = (host: Host): AntiEntropy => {
       const now = time.ticks()
       for (const [member, gap] of gaps) if (gap.due <= now && host.joined()) repairGap(member, gap)
       for (const state of states.values()) {
-        if (state.take !== undefined || !host.joined()) continue
+        if (takes >= takesAtOnce || !host.joined()) break
+        if (state.take !== undefined) continue
         if (!state.namespace.caughtUp) {
           if (state.checkDue <= now) join(state, now)
           continue
@@ -468,6 +501,7 @@ export const make = (host: Host): AntiEntropy => {
       if (!host.joined()) return Infinity
       let due = Infinity
       for (const gap of gaps.values()) due = Math.min(due, gap.due)
+      if (takes >= takesAtOnce) return due
       for (const state of states.values()) {
         if (state.take !== undefined) continue
         due = Math.min(due, state.checkDue)

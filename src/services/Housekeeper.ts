@@ -19,6 +19,7 @@ import * as AntiEntropy from "./AntiEntropy.ts"
 import type { ClusterEvent } from "./ClusterEvent.ts"
 import * as Conditions from "./Conditions.ts"
 import type { Counters } from "./Counters.ts"
+import * as Joining from "./Joining.ts"
 import type { MemberTime } from "./MemberTime.ts"
 import type { Destination, Multicaster } from "./Multicaster.ts"
 import type { Namespace } from "./Namespace.ts"
@@ -91,8 +92,8 @@ export interface Housekeeper {
     build: (request: number) => Request,
     done: (reply: Uint8Array | undefined) => void
   ) => void
-  /** Whether the cluster was looked for and found, or found missing. */
-  readonly joined: () => boolean
+  /** Whether everybody that can be found was met. */
+  readonly acquainted: () => boolean
   /** Sticky: whether this member can be a donor. */
   readonly ready: () => boolean
   /** Whether every open namespace has caught up. */
@@ -112,18 +113,14 @@ const queueCapacityMessages = 65_536
 export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<Housekeeper, never, Scope.Scope> {
   const { multicaster, protocol, time } = host
   const membership = Membership.make(host.self, protocol)
-  const startedTicks = time.ticks()
-  let joined = false
-  let ready = false
-  let joinDue = startedTicks
-  let heartbeatDue = startedTicks + protocol.heartbeatMillis
+  let heartbeatDue = time.ticks() + protocol.heartbeatMillis
   let expectedTicks = Infinity
   const welcomes = new Map<MemberId, number>()
   const errorDue = new Map<MemberId, number>()
   /** When a member last said that it refuses our messages. */
   const refusedTicks = new Map<MemberId, number>()
   const conditions = Conditions.make()
-  const summaries = Summaries.make({ namespaces: host.namespaces, time, joined: () => joined })
+  const summaries = Summaries.make({ namespaces: host.namespaces, time, joined: () => joining.joined() })
   const logs: Array<Effect.Effect<void>> = []
 
   const requests = Requests.make({
@@ -149,19 +146,17 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
     time,
     protocol,
     cachePulseMillis: host.cachePulseMillis,
+    pieceBytes: host.pieceBytes,
     counters: host.counters,
     random: host.random,
     namespaces: host.namespaces,
     membership,
     requests,
-    joined: () => joined,
+    joined: () => joining.joined(),
     highestOf: (member) => host.listener().highestOf(member),
     hasGap: () => host.listener().hasGap(),
     repaired: (member, upTo) => host.listener().repaired(member, upTo),
-    caughtUp: () => {
-      becomeReady()
-      hurry(time.ticks())
-    },
+    caughtUp: () => hurry(time.ticks()),
     incoherent: (namespace, member, records) => {
       host.publish({ type: "incoherent", namespace: namespace.name, member, records })
       logs.push(Effect.logWarning(
@@ -190,39 +185,20 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
     heartbeatDue = Math.min(heartbeatDue, now + hurryMillis)
   }
 
-  const becomeReady = (): void => {
-    if (ready || !joined || !caughtUp()) return
-    ready = true
-    host.publish({ type: "ready", member: host.self })
-    // The others wait for this word.
-    multicaster.send(undefined, heartbeat())
-    multicaster.wake()
-  }
-
-  const join = (now: number): void => {
-    const elapsed = now - startedTicks
-    const patient = elapsed >= protocol.joinWaitMillis
-    let known = 0
-    let donor = false
-    for (const member of membership.members.values()) {
-      known++
-      if (member.ready) donor = true
-    }
-    const tired = elapsed >= 10 * protocol.joinWaitMillis
-    if (
-      donor || (known === 0 && patient && (!host.listener().meeting() || tired)) ||
-      (known > 0 && patient && Membership.isLowest(membership)) || tired
-    ) {
-      joined = true
-      becomeReady()
+  const joining = Joining.make({
+    time,
+    protocol,
+    membership,
+    announce: () => multicaster.send(undefined, { _tag: "JOIN", physicalMillis: time.physical() }),
+    meeting: () => host.listener().meeting(),
+    caughtUp,
+    becameReady: () => {
+      host.publish({ type: "ready", member: host.self })
+      // The others wait for this word.
+      multicaster.send(undefined, heartbeat())
       multicaster.wake()
-      return
     }
-    if (now >= joinDue) {
-      joinDue = now + protocol.joinIntervalMillis
-      if (known === 0 || !patient) multicaster.send(undefined, { _tag: "JOIN", physicalMillis: time.physical() })
-    }
-  }
+  })
 
   // ------------------------------------------------------------------------------------------------ heartbeat
 
@@ -231,7 +207,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
     lowest: multicaster.lowest(),
     highest: multicaster.highest(),
     physicalMillis: time.physical(),
-    ready,
+    ready: joining.ready(),
     asks: false,
     floor: host.floor(),
     namespaces: summaries(summariesPerPulse)
@@ -242,7 +218,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
   const noteOffset = (member: Membership.Member, physicalMillis: number): void => {
     Membership.sampleOffset(member, physicalMillis - time.physical(), time.ticks())
     const before = time.correctionMillis()
-    const correction = Membership.correction(membership, ready, before)
+    const correction = Membership.correction(membership, joining.ready(), before)
     // Following a median that wanders by a few milliseconds would make time restless.
     if (Math.abs(correction - before) <= (correction === 0 || before === 0 ? 0 : 20)) return
     time.correct(correction)
@@ -326,13 +302,13 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
           pid: proof.pid,
           version: proof.version,
           ready: proof.ready,
-          elder: proof.ready === ready ? from.id < host.self : proof.ready,
+          elder: proof.ready === joining.ready() ? from.id < host.self : proof.ready,
           offsetMillis: 0
         }, now)
         noteOffset(member, proof.physicalMillis)
         host.publish({ type: "joined", member: from.id })
         logs.push(Effect.logDebug(`McCache: member ${from.id.slice(0, 8)} (${proof.host}:${proof.pid}) joined`))
-        if (ready && Membership.welcomes(membership, from.id, protocol.welcomeMembersMax)) {
+        if (joining.ready() && Membership.welcomes(membership, from.id, protocol.welcomeMembersMax)) {
           welcomes.set(from.id, now + host.random() * protocol.welcomeDelayMillis)
         }
         return
@@ -385,6 +361,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
         return
       }
       case "WELCOME":
+        joining.welcomed(operation.members)
         isReady(member, operation.ready)
         if (operation.floor > host.floor()) host.clearAll(operation.floor)
         onSummaries(member, operation.namespaces, now)
@@ -424,16 +401,22 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
   // ------------------------------------------------------------------------------------------------ time
 
   const tick = (now: number): void => {
-    if (!joined) join(now)
     for (const [id, due] of welcomes) {
       if (due > now) continue
       welcomes.delete(id)
       const member = membership.members.get(id)
       if (member === undefined) continue
-      multicaster.send(member, { _tag: "WELCOME", ready, floor: host.floor(), namespaces: summaries(64) })
+      multicaster.send(member, {
+        _tag: "WELCOME",
+        ready: joining.ready(),
+        members: Membership.alive(membership),
+        floor: host.floor(),
+        namespaces: summaries(64)
+      })
     }
     antiEntropy.onDue()
     requests.onDue()
+    joining.onDue()
     if (now >= heartbeatDue) {
       heartbeatDue = now + protocol.heartbeatMillis
       for (const namespace of host.namespaces.values()) Replica.sweep(namespace.replica, time.now())
@@ -452,13 +435,17 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
     if (now - expectedTicks > protocol.stallMillis) Membership.forgive(membership, now - expectedTicks)
     for (const message of messages) onMessage(message, now)
     tick(now)
-    becomeReady()
     return logs.length === 0 ? undefined : Effect.all(logs.splice(0), { discard: true })
   }
 
   const nextDue = (): number => {
-    let due = Math.min(heartbeatDue, time.ticks() + host.daemonSleepMillis, requests.nextDue(), antiEntropy.nextDue())
-    if (!joined) due = Math.min(due, joinDue)
+    let due = Math.min(
+      heartbeatDue,
+      time.ticks() + host.daemonSleepMillis,
+      joining.nextDue(),
+      requests.nextDue(),
+      antiEntropy.nextDue()
+    )
     for (const at of welcomes.values()) due = Math.min(due, at)
     // What waited for something else, and is due since long, is done now: that is not this process being late.
     expectedTicks = Math.max(due, time.ticks())
@@ -486,14 +473,14 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
     ask: (to, build, done) => {
       if (!actor.offer({ _tag: "Ask", to, build, done })) done(undefined)
     },
-    joined: () => joined,
-    ready: () => ready,
+    acquainted: joining.acquainted,
+    ready: joining.ready,
     caughtUp,
     when: (condition, done) => {
       const stop = conditions.when(condition, done)
       actor.wake()
       return stop
     },
-    alone: () => joined && membership.members.size === 0
+    alone: () => joining.acquainted() && membership.members.size === 0
   }
 })

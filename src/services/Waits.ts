@@ -79,7 +79,7 @@ export const make = ({ closed, housekeeper, multicaster, places, protocol }: Hos
   const ready = unlessEnded(
     Effect.callback<void>((resume) => {
       const stop = housekeeper.when(
-        () => !closed() && housekeeper.joined() && housekeeper.caughtUp(),
+        () => !closed() && housekeeper.ready() && housekeeper.caughtUp(),
         () => resume(Effect.void)
       )
       return Effect.sync(stop)
@@ -87,9 +87,9 @@ export const make = ({ closed, housekeeper, multicaster, places, protocol }: Hos
   )
 
   /** A member that just started does not know yet who is there. */
-  const joined = unlessEnded(
+  const acquainted = unlessEnded(
     Effect.callback<void>((resume) => {
-      const stop = housekeeper.when(() => !closed() && housekeeper.joined(), () => resume(Effect.void))
+      const stop = housekeeper.when(() => !closed() && housekeeper.acquainted(), () => resume(Effect.void))
       return Effect.sync(stop)
     })
   )
@@ -175,7 +175,7 @@ export const make = ({ closed, housekeeper, multicaster, places, protocol }: Hos
       ),
     check: (ack, options = {}) => void resolve(ack, options),
     acknowledged: (ack, options = {}) =>
-      joined.pipe(
+      acquainted.pipe(
         Effect.andThen(attempt(() => resolve(ack, options))),
         Effect.flatMap(({ millis, needed }) => unlessEnded(barrier(needed, millis))),
         Effect.asVoid,

@@ -88,6 +88,30 @@ describe("ready", () => {
       assert.strictEqual(joined.checksum(), cache.checksum())
     }).pipe(Effect.scoped))
 
+  it.effect("waits for a member that is still being met, whatever the others gave", () =>
+    Effect.gen(function*() {
+      const cluster = yield* Cluster.make({ options, faults: { delay: { minMillis: 1, maxMillis: 2 } } })
+      const [writer] = [yield* cluster.join("writer"), yield* cluster.join("other")]
+      writer.member.cache<number>("n").set("k", 1)
+      yield* cluster.advance("5 seconds")
+      // What the joiner says does not get to the writer; the other gives it everything meanwhile.
+      cluster.hub.block("joiner", "writer")
+      const joiner = yield* cluster.join("joiner")
+      const joined = joiner.member.cache<number>("n")
+      const ready = yield* watched(joiner.mccache.ready)
+      for (let index = 0; index < 150; index++) {
+        yield* cluster.advance(10)
+        writer.member.cache<number>("n").set("k", index)
+      }
+      assert.isFalse(ready.done())
+      cluster.heal()
+      for (let step = 0; step < 200 && !ready.done(); step++) yield* cluster.advance(10)
+      assert.isTrue(ready.done())
+      writer.member.cache<number>("n").set("k", -1)
+      yield* cluster.advance(20)
+      assert.strictEqual(joined.peek("k"), -1)
+    }).pipe(Effect.scoped))
+
   it.effect("another donor serves when the first is killed in the middle", () =>
     Effect.gen(function*() {
       const cluster = yield* Cluster.make({ options, seed: 3, faults: { delay: { minMillis: 2, maxMillis: 2 } } })

@@ -134,11 +134,11 @@ export class Group {
       return false
     }
     if (take.wanted !== undefined) {
-      const { bucket, items } = take.wanted
+      const { items } = take.wanted
       take.wanted = undefined
       const copies = Repair.copies(donor, items.map(({ key }) => key), theirs)
       for (const copy of copies) raise(this.greatest, copy.key, copy)
-      Repair.onCopies(repair, bucket, copies, ours)
+      Repair.onCopies(repair, copies, ours)
       return false
     }
     const bucket = take.buckets.pop()

@@ -55,7 +55,7 @@ export const examples: { readonly [name: string]: Operation } = {
   "LISTING": { _tag: "LISTING", request: 8, namespace: "users", bucket: 255 },
   "WANT": { _tag: "WANT", request: 9, namespace: "users", keys: ["a", 1, "b"] },
   "JOIN": { _tag: "JOIN", physicalMillis: 1_775_689_600_000 },
-  "WELCOME": { _tag: "WELCOME", ready: true, floor: 1, namespaces: [summary("users")] },
+  "WELCOME": { _tag: "WELCOME", ready: true, members: 3, floor: 1, namespaces: [summary("users")] },
   "LEAVE": { _tag: "LEAVE" },
   "CHALLENGE": { _tag: "CHALLENGE", nonce: new Uint8Array(16).fill(7) },
   "PROOF": {
@@ -123,7 +123,7 @@ export const random = (below: (bound: number) => number): Operation => {
     { _tag: "LISTING", request: positive(), namespace, bucket: below(256) },
     { _tag: "WANT", request: positive(), namespace, keys: Array.from({ length: below(20) }, key) },
     { _tag: "JOIN", physicalMillis: natural() },
-    { _tag: "WELCOME", ready: below(2) === 0, floor: natural(), namespaces },
+    { _tag: "WELCOME", ready: below(2) === 0, members: below(100), floor: natural(), namespaces },
     { _tag: "LEAVE" },
     { _tag: "CHALLENGE", nonce: Uint8Array.from({ length: 16 }, () => below(256)) },
     {
