@@ -145,12 +145,7 @@ export interface Repair {
 }
 
 /** Begins a take. In mode 0 every bucket is listed, and only what is held here is wanted. */
-export const start = (
-  replica: Replica.Replica,
-  kind: "repair" | "join",
-  _nowMillis: number,
-  sameSizes = true
-): Repair => ({
+export const start = (replica: Replica.Replica, kind: "repair" | "join", sameSizes = true): Repair => ({
   replica,
   kind,
   sameSizes,

@@ -66,6 +66,8 @@ export interface Observer {
   readonly removed: (entry: Entry, reason: Removal, clock: number, origin: Origin) => void
   /** Two members wrote the key under one clock value: `writer` is whose record stays, `collisionWriter` for nobody's. */
   readonly collided: (key: Key, clock: number, origin: Origin, writer: MemberId) => void
+  /** For witnesses: every event, when it was folded or was not. */
+  readonly folded?: ((event: Event, outcome: Outcome) => void) | undefined
 }
 
 /** While a repair runs, local stamps exceed the peer's forget line, and keys of equal buckets obey it. */
@@ -252,6 +254,12 @@ const bury = (
 
 /** Folds an event. */
 export const apply = (self: Replica, event: Event, nowMillis: number): Outcome => {
+  const outcome = fold(self, event, nowMillis)
+  if (self.observer.folded !== undefined) self.observer.folded(event, outcome)
+  return outcome
+}
+
+const fold = (self: Replica, event: Event, nowMillis: number): Outcome => {
   const { clock, origin } = event
   const given = origin === "remote" || origin === "repair"
   // Rule 1: a stamp too far ahead would drag this member's clock along.

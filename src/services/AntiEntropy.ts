@@ -14,16 +14,15 @@
  * `repairTimeoutMillis` ends; traffic is paced by the taker: what is under way is bounded in requests and in bytes.
  */
 import type { Protocol } from "../domain/Configuration.ts"
-import type { Key } from "../domain/Key.ts"
 import type { Member, Membership } from "../domain/Membership.ts"
 import type { NamespaceSummary } from "../domain/Operation.ts"
-import * as OperationCodec from "../domain/OperationCodec.ts"
 import * as Repair from "../domain/Repair.ts"
 import type { MemberId } from "../domain/Stamp.ts"
 import type { Counters } from "./Counters.ts"
 import type { MemberTime } from "./MemberTime.ts"
 import type { Namespace } from "./Namespace.ts"
 import type { Requests } from "./Requests.ts"
+import * as Take from "./Take.ts"
 
 export interface Host {
   readonly time: MemberTime
@@ -31,6 +30,7 @@ export interface Host {
   readonly cachePulseMillis: number
   /** What one datagram carries. */
   readonly pieceBytes: number
+  readonly took: (namespace: Namespace, donor: MemberId, stage: "asked" | "done") => void
   readonly counters: Counters
   readonly random: () => number
   readonly namespaces: ReadonlyMap<string, Namespace>
@@ -49,31 +49,10 @@ export interface Host {
   readonly incoherent: (namespace: Namespace, member: MemberId, records: number) => void
 }
 
-/** What one WANT asks for: a request fits a datagram, its answer is a few. */
-interface Portion {
-  readonly keys: ReadonlyArray<Key>
-  /** What the answer takes, about. */
-  readonly bytes: number
-}
-
-interface Take {
-  readonly donor: Member
-  readonly kind: "join" | "repair"
-  readonly repair: Repair.Repair
-  readonly requests: Set<number>
-  /** Buckets to be listed yet. */
-  buckets: Array<number>
-  /** Listed, and not asked for yet. */
-  readonly portions: Array<Portion>
-  /** What is asked for and under way, about. */
-  bytes: number
-  records: number
-}
-
 /** What is known of a namespace's coherence. */
 interface State {
   readonly namespace: Namespace
-  take: Take | undefined
+  take: Take.Take | undefined
   /** Donors to take from, and when. */
   readonly wanted: Map<MemberId, number>
   /** How many successive pulses of a member differed. */
@@ -82,7 +61,6 @@ interface State {
   readonly failed: Set<MemberId>
   /** Members that do not have it, or not yet, as they said themselves. */
   readonly asked: Set<MemberId>
-  openedTicks: number
   checkDue: number
 }
 
@@ -109,11 +87,6 @@ export interface AntiEntropy {
 
 /** Takes that run at the same time, of all namespaces. */
 const takesAtOnce = 8
-/** What one take has under way: its round trips overlap, and a socket's buffer holds the answers. */
-const requestsAtOnce = 8
-const bytesAtOnce = 524_288
-/** The bytes that one WANT asks for. */
-const wantBytesMax = 131_072
 /** After this many pulses in a row a difference is repaired although writes go on. */
 const differingPatience = 10
 /** A replica that did not change for this long is quiet: its digest may be compared. */
@@ -121,175 +94,43 @@ const quietMillis = 150
 const retryMillis = 250
 
 export const make = (host: Host): AntiEntropy => {
-  const { counters, membership, protocol, requests, time } = host
+  const { counters, membership, protocol, time } = host
   const states = new Map<string, State>()
   const gaps = new Map<MemberId, Gap>()
   let takes = 0
 
   // ------------------------------------------------------------------------------------------------ takes
 
-  const begin = (state: State, donor: Member, kind: Take["kind"]): void => {
-    const { namespace } = state
-    const sameSizes = (donor.summaries.get(namespace.name)?.sizing ?? namespace.sizing) === namespace.sizing
-    const take: Take = {
-      donor,
-      kind,
-      repair: Repair.start(namespace.replica, kind, time.now(), sameSizes),
-      requests: new Set(),
-      buckets: [],
-      portions: [],
-      bytes: 0,
-      records: 0
-    }
-    state.take = take
+  const begin = (state: State, donor: Member, kind: Take.Take["kind"]): void => {
     takes++
+    host.took(state.namespace, donor.id, "asked")
     if (kind === "join") counters.joins++
     else counters.repairRounds++
-    if (namespace.options.mode === 0) {
-      take.buckets = Array.from({ length: 256 }, (_, bucket) => bucket)
-      advance(state, take)
-      return
-    }
-    ask(state, take, (request) => ({
-      _tag: "DIGEST",
-      request,
-      namespace: namespace.name,
-      fingerprint: namespace.fingerprint
-    }), (bytes) => {
-      const reply = OperationCodec.replies.digest.decode(bytes)
-      if (reply === undefined) return end(state, take, "failed")
-      if (reply.status !== "ok") {
-        if (kind === "repair") return end(state, take, reply.status === "later" ? "failed" : "done")
-        state.asked.add(donor.id)
-        end(state, take, "retry")
-        state.checkDue = time.ticks()
-        return
-      }
-      const next = Repair.onDigest(take.repair, reply, time.now())
-      if (next._tag === "Retry") return end(state, take, "retry")
-      take.buckets = [...next.buckets]
-      advance(state, take)
-    })
+    state.take = Take.start(host, { donor, kind, namespace: state.namespace }, (take, how) => ended(state, take, how))
   }
 
-  const ask = (
-    state: State,
-    take: Take,
-    build: Parameters<Requests["ask"]>[1],
-    answered: (reply: Uint8Array) => void
-  ): void => {
-    let request = 0
-    request = requests.ask(take.donor, build, (reply) => {
-      take.requests.delete(request)
-      if (state.take === take) answered(reply)
-    }, () => {
-      take.requests.delete(request)
-      if (state.take === take) end(state, take, "failed")
-    })
-    take.requests.add(request)
-  }
-
-  /** Keeps a few requests under way, and concludes when all is in. What was listed is fetched before more is listed. */
-  const advance = (state: State, take: Take): void => {
-    while (take.requests.size < requestsAtOnce) {
-      const portion = take.portions[0]
-      if (portion === undefined) {
-        const bucket = take.buckets.shift()
-        if (bucket === undefined) break
-        list(state, take, bucket)
-      } else if (take.bytes === 0 || take.bytes + portion.bytes <= bytesAtOnce) {
-        take.portions.shift()
-        want(state, take, portion)
-      } else break
-    }
-    if (take.requests.size > 0) return
-    const finished = Repair.finish(take.repair, time.now())
-    counters.repairedRecords += take.records
-    if (take.kind === "repair" && take.records > 0) host.incoherent(state.namespace, take.donor.id, take.records)
-    end(state, take, finished ? "done" : "unfinished")
-  }
-
-  const list = (state: State, take: Take, bucket: number): void =>
-    ask(state, take, (request) => ({ _tag: "LISTING", request, namespace: state.namespace.name, bucket }), (bytes) => {
-      const reply = OperationCodec.replies.listing.decode(bytes)
-      if (
-        reply === undefined || reply.bucket !== bucket ||
-        reply.items.some((item) => item.writer >= reply.writers.length)
-      ) {
-        return end(state, take, "failed")
-      }
-      if (reply.status !== "ok") return end(state, take, reply.status === "later" ? "failed" : "done")
-      const wanted = Repair.onListing(take.repair, {
-        bucket,
-        floor: reply.floor,
-        forget: reply.forget,
-        items: reply.items.map((item) => ({ ...item, writer: reply.writers[item.writer] }))
-      }, time.now())
-      divide(take, wanted)
-      advance(state, take)
-    })
-
-  /** Divides what is wanted into portions. */
-  const divide = (take: Take, items: ReadonlyArray<Repair.Item>): void => {
-    // A character takes up to three bytes, but hardly ever does; a request that takes more is sent in parts.
-    const keyBytesMax = host.pieceBytes / 2
-    let keys: Array<Key> = []
-    let bytes = 0
-    let keyBytes = 0
-    for (const item of items) {
-      if (keys.length > 0 && (bytes + item.bytes > wantBytesMax || keyBytes > keyBytesMax)) {
-        take.portions.push({ keys, bytes })
-        keys = []
-        bytes = 0
-        keyBytes = 0
-      }
-      keys.push(item.key)
-      bytes += item.bytes
-      keyBytes += typeof item.key === "number" ? 9 : 3 + item.key.length
-    }
-    if (keys.length > 0) take.portions.push({ keys, bytes })
-  }
-
-  const want = (state: State, take: Take, { bytes, keys }: Portion): void => {
-    take.bytes += bytes
-    ask(state, take, (request) => ({ _tag: "WANT", request, namespace: state.namespace.name, keys }), (reply) => {
-      take.bytes -= bytes
-      const copies = OperationCodec.replies.copies.decode(reply)
-      if (copies === undefined || copies.copies.some((copy) => copy.writer >= copies.writers.length)) {
-        return end(state, take, "failed")
-      }
-      if (copies.status !== "ok") return end(state, take, "failed")
-      take.records += copies.copies.length
-      Repair.onCopies(
-        take.repair,
-        copies.copies.map((copy) => ({ ...copy, writer: copies.writers[copy.writer] })),
-        time.now()
-      )
-      advance(state, take)
-    })
-  }
-
-  const end = (state: State, take: Take, how: "done" | "unfinished" | "retry" | "failed"): void => {
-    if (state.take !== take) return
-    for (const request of take.requests) requests.cancel(request)
-    take.requests.clear()
-    Repair.abandon(take.repair)
-    state.take = undefined
-    takes--
-    state.differing.delete(take.donor.id)
-    const donor = take.donor.id
+  const ended = (state: State, { donor: { id: donor }, kind, records }: Take.Take, how: Take.Ending): void => {
     const now = time.ticks()
-    if (how === "done") {
+    takes--
+    state.take = undefined
+    state.differing.delete(donor)
+    counters.repairedRecords += records()
+    if (kind === "repair" && records() > 0) host.incoherent(state.namespace, donor, records())
+    if (how === "done") host.took(state.namespace, donor, "done")
+    // From a donor that does not have it nothing can be missing.
+    if (how === "done" || (how === "closed" && kind === "repair")) {
       state.wanted.delete(donor)
       gapTaken(state.namespace.name, donor)
-      if (take.kind === "join") settle(state)
+      if (kind === "join") settle(state)
       return
     }
     // An unfinished or failed take is tried again while somebody needs it; a join then asks another donor first.
-    if (take.kind === "join") {
-      if (how === "failed") state.failed.add(donor)
-      state.openedTicks = Math.max(state.openedTicks, now - protocol.heartbeatMillis)
-      state.checkDue = now + retryMillis * (how === "retry" ? 0.2 : 1)
+    if (kind === "join") {
+      const asked = (how === "closed" || how === "later") &&
+        !membership.members.get(donor)?.summaries.has(state.namespace.name)
+      if (asked) state.asked.add(donor)
+      else if (how !== "unfinished" && how !== "retry") state.failed.add(donor)
+      state.checkDue = asked ? now : now + retryMillis * (how === "retry" ? 0.2 : 1)
     } else if (membership.members.has(donor) && (gaps.get(donor)?.remaining.has(state.namespace.name) ?? false)) {
       state.wanted.set(donor, now + retryMillis * (1 + host.random()))
     } else state.wanted.delete(donor)
@@ -337,7 +178,7 @@ export const make = (host: Host): AntiEntropy => {
       if (donor === undefined || !namespace.caughtUp || (donor.told && !donor.summaries.has(namespace.name))) continue
       gap.remaining.add(namespace.name)
       // A take that runs already began before the loss was known: it does not count.
-      if (state.take?.donor.id === member) end(state, state.take, "failed")
+      if (state.take?.donor.id === member) state.take.end("failed")
       state.wanted.set(member, time.ticks())
     }
     if (gap.remaining.size === 0) {
@@ -430,7 +271,6 @@ export const make = (host: Host): AntiEntropy => {
         differing: new Map(),
         failed: new Set(),
         asked: new Set(),
-        openedTicks: now,
         checkDue: now
       }
       states.set(namespace.name, state)
@@ -440,7 +280,7 @@ export const make = (host: Host): AntiEntropy => {
     restart: (namespace) => {
       const state = states.get(namespace.name)
       if (state === undefined) return
-      if (state.take !== undefined) end(state, state.take, "failed")
+      state.take?.end("failed")
       namespace.caughtUp = namespace.options.mode !== 1
       state.failed.clear()
       state.checkDue = time.ticks()
@@ -467,7 +307,7 @@ export const make = (host: Host): AntiEntropy => {
         if (!clean && state.namespace.options.mode === 2) state.namespace.dropAll()
         if (!clean && state.namespace.options.mode === 0) check(state, now)
         state.asked.delete(member)
-        if (state.take?.donor.id === member) end(state, state.take, "failed")
+        if (state.take?.donor.id === member) state.take.end("failed")
         state.wanted.delete(member)
         state.differing.delete(member)
         state.failed.delete(member)

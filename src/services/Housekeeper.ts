@@ -73,6 +73,8 @@ export interface Host {
   readonly startAnew: () => void
   /** Writes were lost here before they were sent. */
   readonly lostUnsent: () => void
+  /** For witnesses: how far a repair got. */
+  readonly took: (namespace: Namespace, donor: MemberId, stage: "asked" | "done") => void
   readonly publish: (event: ClusterEvent) => void
 }
 
@@ -147,6 +149,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
     protocol,
     cachePulseMillis: host.cachePulseMillis,
     pieceBytes: host.pieceBytes,
+    took: host.took,
     counters: host.counters,
     random: host.random,
     namespaces: host.namespaces,

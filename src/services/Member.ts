@@ -43,6 +43,7 @@ import * as Sealing from "./Sealing.ts"
 import * as ValueCodec from "./ValueCodec.ts"
 import type { Acknowledgement, Flushed, WaitOptions } from "./Waits.ts"
 import * as Waits from "./Waits.ts"
+import { Witness } from "./Witness.ts"
 
 /** This package's version, told to other members. */
 export const version = "0.1.0"
@@ -100,6 +101,7 @@ export const make = Effect.fnUntraced(function*(
   const randomness = yield* Random.Random
   const entropy = yield* Entropy
   const host = yield* HostProcess
+  const witness = yield* Witness
   const context = yield* Effect.context<never>()
   const outer = yield* Effect.scope
   const scope = yield* Scope.make()
@@ -200,6 +202,7 @@ export const make = Effect.fnUntraced(function*(
     metrics: gatherable,
     checksum: (name, key) => JSON.stringify(localChecksum(name, key) ?? null),
     lostUnsent: () => waits.lost(),
+    took: (...stage) => witness?.took(self, ...stage),
     startAnew: () => {
       HybridClock.restart(hybrid)
       floor = 0
@@ -249,6 +252,7 @@ export const make = Effect.fnUntraced(function*(
     counters,
     places,
     callbackWindowMillis,
+    witness,
     wakeMulticaster: multicaster.wake,
     overflowed: multicaster.skip,
     settled: ears.settled,

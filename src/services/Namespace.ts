@@ -19,6 +19,7 @@ import type { ChangedSinceRead } from "./Changes.ts"
 import * as Changes from "./Changes.ts"
 import type { Counters } from "./Counters.ts"
 import type { MemberTime } from "./MemberTime.ts"
+import type { Witness } from "./Witness.ts"
 
 /** Marks a datagram whose records are being folded: settled when the last namespace that it touches has folded. */
 export interface Token {
@@ -67,6 +68,7 @@ export interface Host {
   readonly overflowed: () => void
   /** These datagrams are folded here. */
   readonly settled: (tokens: ReadonlyArray<Token>) => void
+  readonly witness: Witness | undefined
   /** A broken invariant in the fold: the namespace must start anew. */
   readonly broken: (namespace: Namespace) => void
 }
@@ -141,11 +143,13 @@ export class Namespace {
       spikeMillis: 0,
       changedAt: 0
     }
+    const { witness } = host
     this.outbox = new Outbox(host.places, settings.options.cacheMax + settings.options.tombstonesMax)
     this.replica = Replica.make(settings.options, host.clock, {
       put: (entry, previous, origin) => this.#put(entry, previous, origin),
       removed: (entry, reason, clock, origin) => this.#removed(entry, reason, clock, origin),
-      collided: (key, clock, origin, writer) => this.#collided(key, clock, origin, writer)
+      collided: (key, clock, origin, writer) => this.#collided(key, clock, origin, writer),
+      folded: witness && ((event, outcome) => witness.folded(host.self, this, event, outcome))
     })
     if (settings.floor > 0) this.#clearTo(settings.floor, "repair")
   }

@@ -35,7 +35,7 @@ describe("100,000 entries of about 100 bytes, written as fast as one process can
 })
 
 describe("100,000 entries that are there already", () => {
-  it("are at one that starts within 6 s, with 10 % of datagrams dropped", () =>
+  it("are at one that starts within 10 s, with 10 % of datagrams dropped", () =>
     withChildren(async (start) => {
       const options = { ...group(), cacheMax: 100_000, cacheSize: 64 * megabyte, testMonkeyTantrum: 10 }
       const writer = await start(options)
@@ -44,7 +44,7 @@ describe("100,000 entries that are there already", () => {
       const late = await start(options)
       // Ready, so it holds them.
       assert.strictEqual(await late.ask("size"), 100_000)
-      assert.isBelow(Date.now() - begun, 6_000)
+      assert.isBelow(Date.now() - begun, 10_000)
       assert.strictEqual(await late.ask("checksum"), await writer.ask("checksum"))
     }))
 })

@@ -114,7 +114,7 @@ export class Group {
   }
 
   begin(taker: number, donor: number): Take {
-    const repair = Repair.start(this.subjects[taker].replica, "repair", this.nowOf(taker))
+    const repair = Repair.start(this.subjects[taker].replica, "repair")
     const take: Take = { taker, donor, repair, buckets: [], wanted: undefined, begun: false, gone: new Map() }
     this.takes.push(take)
     return take
