@@ -25,6 +25,8 @@ import * as McCacheServices from "../../services/McCacheService.ts"
 import * as Members from "../../services/Member.ts"
 import type { Member } from "../../services/Member.ts"
 import { Network } from "../../services/Network.ts"
+import type * as Witnesses from "../../services/Witness.ts"
+import { Witness } from "../../services/Witness.ts"
 import * as MemoryNetwork from "../MemoryNetwork.ts"
 import * as NetworkFaults from "../NetworkFaults.ts"
 import * as Settings from "../Settings.ts"
@@ -41,6 +43,12 @@ export interface Node {
   readonly skew: (millis: number) => void
 }
 
+/** Options of one member, beside those of all: how far its clock is off, and what its socket holds. @category models */
+export interface JoinOptions extends Options {
+  readonly skewMillis?: number | undefined
+  readonly receiveBufferBytes?: number | undefined
+}
+
 /** @category models */
 export interface Cluster {
   readonly hub: MemoryNetwork.Hub
@@ -48,10 +56,7 @@ export interface Cluster {
   readonly nodes: () => ReadonlyArray<Node>
   readonly node: (name: string) => Node
   /** Starts a member; it has opened when this succeeds, and catches up as time advances. */
-  readonly join: (
-    name: string,
-    options?: Options & { readonly skewMillis?: number | undefined }
-  ) => Effect.Effect<Node, McCacheError>
+  readonly join: (name: string, options?: JoinOptions) => Effect.Effect<Node, McCacheError>
   /** Ends a member without a farewell. Its name may join again, as another member. */
   readonly kill: (name: string) => Effect.Effect<void>
   /** Closes a member properly, for which time passes: it sends what is queued and says farewell. */
@@ -68,6 +73,8 @@ export interface Cluster {
   readonly advance: (duration: Duration.Input) => Effect.Effect<void>
   /** Ends one supervised fiber of a member, by name; its supervisor starts it anew. */
   readonly killFiber: (name: string, fiber: string) => Effect.Effect<void>
+  /** Shows every fold and repair of every member from now on. Returns what ends that. */
+  readonly witness: (listener: Witnesses.Witness) => () => void
   /** A hash of all that was sent so far: equal for equal seeds. */
   readonly trace: () => string
 }
@@ -96,6 +103,15 @@ export const make = Effect.fnUntraced(function*(settings: {
   hub.tap((sent) => trace.add(base.currentTimeMillisUnsafe(), sent.from, sent.to, sent.payload))
   const outer = yield* Effect.scope
   const alive = new Map<string, { readonly node: Node; readonly scope: Scope.Closeable }>()
+  const witnesses = new Set<Witnesses.Witness>()
+  const witness: Witnesses.Witness = {
+    folded: (...fold) => {
+      for (const each of witnesses) each.folded(...fold)
+    },
+    took: (...stage) => {
+      for (const each of witnesses) each.took(...stage)
+    }
+  }
   let joined = 0
 
   const get = (name: string) => {
@@ -110,7 +126,7 @@ export const make = Effect.fnUntraced(function*(settings: {
 
   const join = Effect.fnUntraced(function*(
     name: string,
-    options: Options & { readonly skewMillis?: number | undefined } = {}
+    options: JoinOptions = {}
   ): Effect.fn.Return<Node, McCacheError> {
     if (alive.has(name)) {
       return yield* McCacheErrors.make(
@@ -118,17 +134,18 @@ export const make = Effect.fnUntraced(function*(settings: {
         `A member named ${JSON.stringify(name)} is alive: kill it first.`
       )
     }
-    const { skewMillis, ...own } = options
+    const { receiveBufferBytes, skewMillis, ...own } = options
     const { configuration } = yield* Settings.load({ ...defaults, ...settings.options, ...own }, { env: {} })
     const random = NetworkFaults.mulberry32(seed * 7_919 + ++joined)
     let skew = skewMillis ?? 0
-    const context = Context.make(Network, hub.network(name)).pipe(
+    const context = Context.make(Network, hub.network(name, { receiveBufferBytes })).pipe(
       Context.add(Clock.Clock, MemoryNetwork.skewedClock(base, () => skew)),
       Context.add(Random.Random, {
         nextDoubleUnsafe: random,
         nextIntUnsafe: () => Math.floor((random() * 2 - 1) * Number.MAX_SAFE_INTEGER)
       }),
       Context.add(Entropy, (bytes: number) => Uint8Array.from({ length: bytes }, () => Math.floor(random() * 256))),
+      Context.add(Witness, witness),
       Context.add(HostProcess, {
         host: name,
         pid: joined,
@@ -189,6 +206,10 @@ export const make = Effect.fnUntraced(function*(settings: {
         }
         return found.kill
       }),
+    witness: (listener) => {
+      witnesses.add(listener)
+      return () => void witnesses.delete(listener)
+    },
     trace: trace.hash
   }
 })
