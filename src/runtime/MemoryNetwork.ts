@@ -185,7 +185,7 @@ export const make = Effect.fnUntraced(function*(options: Options = {}): Effect.f
       counters.blocked++
       return
     }
-    if (loses(from, to)) {
+    if (payload.length > faults.datagramBytesMax || loses(from, to)) {
       counters.lost++
       return
     }
@@ -409,7 +409,11 @@ export const make = Effect.fnUntraced(function*(options: Options = {}): Effect.f
  * A member's own clock: the base's time plus an offset in milliseconds, which may change with time (drift). It sleeps
  * on the base, and its monotonic time is the base's.
  */
-export const skewedClock = (base: Clock.Clock, offset: () => number): Clock.Clock => {
+export const skewedClock = (
+  base: Clock.Clock,
+  offset: () => number,
+  stopped: Latch.Latch = Latch.makeUnsafe(true)
+): Clock.Clock => {
   const millis = (): number => base.currentTimeMillisUnsafe() + offset()
   const nanos = (): bigint => base.currentTimeNanosUnsafe() + BigInt(Math.round(offset() * 1e6))
   return {
@@ -419,6 +423,6 @@ export const skewedClock = (base: Clock.Clock, offset: () => number): Clock.Cloc
     currentTimeNanos: Effect.sync(nanos),
     monotonicTimeNanosUnsafe: () => base.monotonicTimeNanosUnsafe(),
     monotonicTimeNanos: base.monotonicTimeNanos,
-    sleep: (duration) => base.sleep(duration)
+    sleep: (duration) => Effect.andThen(base.sleep(duration), stopped.await)
   }
 }

@@ -15,6 +15,8 @@ export interface Faults {
    * The share of deliveries in which one byte is changed. UDP's checksum lets almost none pass: for attackers' tests.
    */
   readonly corruption: number
+  /** Larger datagrams vanish on the way, as where the path's MTU shrank and nobody says so. */
+  readonly datagramBytesMax: number
 }
 
 /** A network at its best. */
@@ -23,7 +25,8 @@ export const none: Faults = {
   lossBurstDatagrams: 1,
   duplication: 0,
   delay: { minMillis: 0, maxMillis: 0 },
-  corruption: 0
+  corruption: 0,
+  datagramBytesMax: Infinity
 }
 
 /** Deliveries share wake-ups where their times are coarse. A power of two, so that sums are exact. */

@@ -436,7 +436,7 @@ describe("an injected datagram", () => {
 })
 
 describe("determinism", () => {
-  const faults: NetworkFaults.Faults = {
+  const faults: Partial<NetworkFaults.Faults> = {
     loss: 0.2,
     lossBurstDatagrams: 3,
     duplication: 0.1,

@@ -10,51 +10,16 @@ import * as Replica from "../../domain/Replica.ts"
 import * as Stamp from "../../domain/Stamp.ts"
 import type { Namespace } from "../../services/Namespace.ts"
 import type { Cluster, Node } from "./Cluster.ts"
+import * as History from "./History.ts"
+import { Violation } from "./Violation.ts"
 
-/** An invariant was broken. */
-export class Violation extends Error {
-  override readonly name = "Violation"
-  readonly invariant: number
-
-  constructor(invariant: number, message: string) {
-    super(`Invariant ${invariant} (${names[invariant]}): ${message}`)
-    this.invariant = invariant
-  }
-}
-
-const names: { readonly [number: number]: string } = {
-  1: "convergence",
-  2: "no resurrection",
-  3: "monotonic",
-  4: "no invention",
-  5: "newest wins",
-  6: "bounds",
-  7: "quiet",
-  8: "freshness",
-  9: "truthful waits",
-  10: "isolation",
-  11: "determinism"
-}
-
-interface Seen {
-  /** The greatest stamp read, by key. */
-  readonly read: Map<Key, Stamp.Stamp>
-  /** The greatest stamp known to be gone, by key. */
-  readonly gone: Map<Key, Stamp.Stamp>
-}
-
-const identity = (key: Key, stamp: Stamp.Stamp): string => `${typeof key}:${key}@${stamp.clock}/${stamp.writer}`
-const show = (key: Key, stamp: Stamp.Stamp): string => `${JSON.stringify(key)} at ${Stamp.format(stamp)}`
+export { type Invariant, Violation } from "./Violation.ts"
 
 /** What was seen of a cluster so far. */
 export interface Observer {
   readonly cluster: Cluster
   readonly namespace: string
-  /** By member and incarnation: a restarted process is a new member, and so is one whose namespace started anew. */
-  readonly seen: Map<string, Seen>
-  /** The checksum of the value under each stamp, as first seen. */
-  readonly values: Map<string, number>
-  readonly greatest: Map<Key, Stamp.Stamp>
+  readonly history: History.History
   /** Counters of datagrams sent, by sender, epoch and cast. */
   readonly nonces: Set<string>
   datagrams: number
@@ -65,9 +30,7 @@ export const observe = (cluster: Cluster, namespace: string): Observer => {
   const observer: Observer = {
     cluster,
     namespace,
-    seen: new Map(),
-    values: new Map(),
-    greatest: new Map(),
+    history: History.record(cluster, namespace),
     nonces: new Set(),
     datagrams: 0
   }
@@ -81,75 +44,18 @@ export const observe = (cluster: Cluster, namespace: string): Observer => {
 const namespaceOf = (observer: Observer, node: Node): Namespace | undefined =>
   node.member.namespaces().get(observer.namespace)
 
-const identityOf = (node: Node, namespace: Namespace): string => `${node.member.id}/${namespace.replica.incarnation}`
-
 const live = (observer: Observer): ReadonlyArray<{ readonly node: Node; readonly namespace: Namespace }> =>
   observer.cluster.nodes().flatMap((node) => {
     const namespace = namespaceOf(observer, node)
     return namespace === undefined ? [] : [{ node, namespace }]
   })
 
-/** Looks at every member once: invariants 2, 3, 4 and 6. */
+/** Looks at every member once: invariants 2, 3, 4, 6 and 9. */
 export const look = (observer: Observer): void => {
+  observer.history.verify()
   for (const { namespace, node } of live(observer)) {
-    const id = identityOf(node, namespace)
-    let seen = observer.seen.get(id)
-    if (seen === undefined) {
-      seen = { read: new Map(), gone: new Map() }
-      observer.seen.set(id, seen)
-    }
-    const { replica } = namespace
-    for (const record of replica.records.values()) {
-      if (record.kind === "tombstone") {
-        const known = seen.gone.get(record.key)
-        if (known === undefined || Stamp.compare(record, known) > 0) {
-          seen.gone.set(record.key, { clock: record.clock, writer: record.writer })
-        }
-        continue
-      }
-      const entry = Replica.peek(replica, record.key, replica.judgedMillis)
-      if (entry === undefined) continue
-      resurrection(node, seen, replica.floor, entry)
-      monotonic(node, seen, entry)
-      invention(observer, node, entry)
-      const greatest = observer.greatest.get(entry.key)
-      if (greatest === undefined || Stamp.compare(entry, greatest) > 0) {
-        observer.greatest.set(entry.key, { clock: entry.clock, writer: entry.writer })
-      }
-    }
+    History.look(observer.history.lifeOf(node, namespace), namespace)
     bounds(node, namespace)
-  }
-}
-
-type Entry = Stamp.Stamp & { readonly key: Key; readonly crc: number }
-
-const resurrection = (node: Node, seen: Seen, floor: number, entry: Entry): void => {
-  if (entry.clock <= floor) {
-    throw new Violation(2, `${node.name} reads ${show(entry.key, entry)}, which a clear removed`)
-  }
-  const gone = seen.gone.get(entry.key)
-  if (gone !== undefined && Stamp.compare(entry, gone) <= 0) {
-    throw new Violation(2, `${node.name} reads ${show(entry.key, entry)}, which was gone at ${Stamp.format(gone)}`)
-  }
-}
-
-const monotonic = (node: Node, seen: Seen, entry: Entry): void => {
-  const last = seen.read.get(entry.key)
-  if (last !== undefined && Stamp.compare(entry, last) < 0) {
-    throw new Violation(3, `${node.name} reads ${show(entry.key, entry)} after ${Stamp.format(last)}`)
-  }
-  if (last === undefined || Stamp.compare(entry, last) > 0) {
-    seen.read.set(entry.key, { clock: entry.clock, writer: entry.writer })
-  }
-}
-
-const invention = (observer: Observer, node: Node, entry: Entry): void => {
-  const id = identity(entry.key, entry)
-  const crc = observer.values.get(id)
-  if (crc === undefined) {
-    observer.values.set(id, entry.crc)
-  } else if (crc !== entry.crc) {
-    throw new Violation(4, `${node.name} reads other bytes for ${show(entry.key, entry)} than were written`)
   }
 }
 
@@ -216,15 +122,29 @@ export const convergence = (observer: Observer): void => {
   if (found.length > 0) throw new Violation(1, `${found.length} keys differ: ${found.slice(0, 5).join("; ")}`)
 }
 
-/** Invariant 5, after convergence: what is there is the newest that was seen anywhere. */
-export const newest = (observer: Observer): void => {
-  const survivors = new Set(live(observer).map(({ namespace, node }) => identityOf(node, namespace)))
-  for (const { namespace, node } of live(observer)) {
-    for (const entry of Replica.entries(namespace.replica, namespace.replica.judgedMillis)) {
-      for (const [id, seen] of observer.seen) {
-        const read = seen.read.get(entry.key)
-        if (survivors.has(id) && read !== undefined && Stamp.compare(entry, read) < 0) {
-          throw new Violation(5, `${node.name} holds ${show(entry.key, entry)}, but ${Stamp.format(read)} was received`)
+/**
+ * Invariant 5, after convergence: what is there is the newest that any survivor received; in modes 0 and 2, which need not
+ * hold what they receive, that any survivor stored. With `nothingForgotten`, when there was room for everything all along,
+ * the newest is there indeed.
+ */
+export const newest = (observer: Observer, nothingForgotten = false): void => {
+  const survivors = live(observer)
+  for (const { namespace, node } of survivors) {
+    const { floor, judgedMillis, options } = namespace.replica
+    for (const { namespace: theirs, node: other } of survivors) {
+      const life = observer.history.lifeOf(other, theirs)
+      for (const [key, stamp] of options.mode === 1 ? life.received : life.stored) {
+        const entry = Replica.peek(namespace.replica, key, judgedMillis)
+        if (entry !== undefined && Stamp.compare(entry, stamp) < 0) {
+          throw new Violation(
+            5,
+            `${node.name} holds ${History.show(key, entry)}, but ${other.name} received ${Stamp.format(stamp)}`
+          )
+        }
+        if (!nothingForgotten || entry !== undefined || stamp.clock <= floor) continue
+        const record = Replica.record(namespace.replica, key)
+        if (record === undefined || Stamp.compare(record, stamp) < 0) {
+          throw new Violation(5, `${node.name} knows nothing of ${History.show(key, stamp)}, which ${other.name} received`)
         }
       }
     }
@@ -251,7 +171,7 @@ export const flushed = (observer: Observer, writer: Node, written: ReadonlyMap<K
       const record = Replica.record(replica, key)
       if (record !== undefined && Stamp.compare(record, stamp) >= 0) continue
       if (stamp.clock <= replica.floor || stamp.clock <= replica.forget) continue
-      throw new Violation(9, `${writer.name} flushed, but ${node.name} has not folded ${show(key, stamp)}`)
+      throw new Violation(9, `${writer.name} flushed, but ${node.name} has not folded ${History.show(key, stamp)}`)
     }
   }
 }
@@ -273,13 +193,13 @@ export const deterministic = (first: string, second: string): void => {
 /** Every invariant by number, with what checks it. */
 export const invariants = {
   "1": convergence,
-  "2": resurrection,
-  "3": monotonic,
-  "4": invention,
+  "2": look,
+  "3": look,
+  "4": look,
   "5": newest,
-  "6": bounds,
+  "6": look,
   "7": quiet,
-  "8": freshness,
+  "8": look,
   "9": flushed,
   "10": isolated,
   "11": deterministic

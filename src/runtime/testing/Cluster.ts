@@ -11,6 +11,7 @@ import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
 import * as Random from "effect/Random"
 import * as Scope from "effect/Scope"
@@ -61,7 +62,7 @@ export interface Cluster {
   readonly kill: (name: string) => Effect.Effect<void>
   /** Closes a member properly, for which time passes: it sends what is queued and says farewell. */
   readonly leave: (name: string) => Effect.Effect<void>
-  /** Stalls a member's network as a stopped process's is: what arrives fills its buffer. */
+  /** Stops a member as SIGSTOP does a process: what arrives fills its buffer, and its timers fire when it resumes. */
   readonly pause: (name: string) => void
   readonly resume: (name: string) => void
   /** Members of different groups stop hearing each other. */
@@ -77,6 +78,13 @@ export interface Cluster {
   readonly witness: (listener: Witnesses.Witness) => () => void
   /** A hash of all that was sent so far: equal for equal seeds. */
   readonly trace: () => string
+}
+
+interface Alive {
+  readonly node: Node
+  readonly scope: Scope.Closeable
+  /** Closed while the member is stopped. */
+  readonly running: Latch.Latch
 }
 
 /** What a simulated member starts from, before the options of `join`. */
@@ -102,7 +110,7 @@ export const make = Effect.fnUntraced(function*(settings: {
   const trace = Trace.make()
   hub.tap((sent) => trace.add(base.currentTimeMillisUnsafe(), sent.from, sent.to, sent.payload))
   const outer = yield* Effect.scope
-  const alive = new Map<string, { readonly node: Node; readonly scope: Scope.Closeable }>()
+  const alive = new Map<string, Alive>()
   const witnesses = new Set<Witnesses.Witness>()
   const witness: Witnesses.Witness = {
     folded: (...fold) => {
@@ -137,9 +145,10 @@ export const make = Effect.fnUntraced(function*(settings: {
     const { receiveBufferBytes, skewMillis, ...own } = options
     const { configuration } = yield* Settings.load({ ...defaults, ...settings.options, ...own }, { env: {} })
     const random = NetworkFaults.mulberry32(seed * 7_919 + ++joined)
+    const running = Latch.makeUnsafe(true)
     let skew = skewMillis ?? 0
     const context = Context.make(Network, hub.network(name, { receiveBufferBytes })).pipe(
-      Context.add(Clock.Clock, MemoryNetwork.skewedClock(base, () => skew)),
+      Context.add(Clock.Clock, MemoryNetwork.skewedClock(base, () => skew, running)),
       Context.add(Random.Random, {
         nextDoubleUnsafe: random,
         nextIntUnsafe: () => Math.floor((random() * 2 - 1) * Number.MAX_SAFE_INTEGER)
@@ -165,7 +174,7 @@ export const make = Effect.fnUntraced(function*(settings: {
         skew = millis
       }
     }
-    alive.set(name, { node, scope })
+    alive.set(name, { node, scope, running })
     // At the end nobody lets time pass any more, which a proper farewell would wait for.
     yield* Scope.addFinalizer(outer, member.kill)
     return node
@@ -180,16 +189,28 @@ export const make = Effect.fnUntraced(function*(settings: {
       Effect.suspend(() => {
         const { node, scope } = get(name)
         alive.delete(name)
-        return Effect.andThen(node.member.kill, Scope.close(scope, Exit.void))
+        return node.member.kill.pipe(
+          Effect.andThen(Scope.close(scope, Exit.void)),
+          // The address is free for another; what a stopped one had to send is gone with it.
+          Effect.andThen(Effect.sync(() => hub.resume(name)))
+        )
       }),
     leave: Effect.fnUntraced(function*(name: string) {
-      const { scope } = get(name)
+      const { running, scope } = get(name)
       alive.delete(name)
+      hub.resume(name)
+      running.openUnsafe()
       const closing = yield* Effect.forkChild(Scope.close(scope, Exit.void))
       while (closing.pollUnsafe() === undefined) yield* TestClock.adjust(1)
     }),
-    pause: hub.pause,
-    resume: hub.resume,
+    pause: (name) => {
+      get(name).running.closeUnsafe()
+      hub.pause(name)
+    },
+    resume: (name) => {
+      get(name).running.openUnsafe()
+      hub.resume(name)
+    },
     partition: hub.partition,
     heal: hub.heal,
     faults: hub.setFaults,

@@ -1,0 +1,295 @@
+/**
+ * The history of a namespace in a simulated cluster: every fold and every repair of every member, from which invariants 2,
+ * 3, 4 and 9 are decided exactly, as Jepsen's register and set checkers do from theirs. What is kept of a member is what
+ * the invariants promise about its past: the greatest stamp that was stored for a key, what is gone, what it received.
+ *
+ * A member whose namespace starts anew (`clear({ node })`, a broken fold) makes no promises about its past: it begins
+ * another life.
+ */
+import { crc32 } from "node:zlib"
+import type { Key } from "../../domain/Key.ts"
+import type { Event, Outcome } from "../../domain/Replica.ts"
+import * as Replica from "../../domain/Replica.ts"
+import * as Stamp from "../../domain/Stamp.ts"
+import type { MemberId } from "../../domain/Stamp.ts"
+import type { Namespace } from "../../services/Namespace.ts"
+import type { Subject } from "../../services/Witness.ts"
+import type { Cluster, Node } from "./Cluster.ts"
+import { type Invariant, Violation } from "./Violation.ts"
+
+type Stamps = Map<Key, Stamp.Stamp>
+
+/** What a member promised about its past, from when its namespace last began. */
+export interface Life {
+  readonly name: string
+  /** The greatest stamp under which an entry was stored. */
+  readonly stored: Stamps
+  /** The greatest stamp that was deleted, collided or expired: it and what is older may not be read. */
+  readonly gone: Stamps
+  /** The greatest stamp that was received, whatever became of it. */
+  readonly received: Stamps
+  /** The greatest stamp of its own writes. */
+  readonly own: Map<Key, Own>
+  /** What other members' flushes said that it applied: nothing older may be read. */
+  readonly flushed: Map<Key, Own>
+  floor: number
+  /** The greatest of its own clears. */
+  ownFloor: number
+}
+
+interface Own extends Stamp.Stamp {
+  readonly deleted: boolean
+}
+
+interface Written {
+  readonly crc: number
+  readonly expiresAt: number
+}
+
+export interface History {
+  readonly namespace: string
+  readonly lives: Map<string, Life>
+  /** What was written under each stamp. */
+  readonly written: Map<string, Written>
+  /** The life of this member's namespace as it is now. */
+  readonly lifeOf: (node: Node, namespace: Namespace) => Life
+  /** Throws the first violation that was seen in a fold. */
+  readonly verify: () => void
+}
+
+export interface Entry extends Stamp.Stamp {
+  readonly key: Key
+  readonly crc: number
+  readonly expiresAt: number
+}
+
+/** For messages. */
+export const show = (key: Key, stamp: Stamp.Stamp): string => `${JSON.stringify(key)} at ${Stamp.format(stamp)}`
+
+const identity = (key: Key, stamp: Stamp.Stamp): string => `${typeof key}:${key}@${stamp.clock}/${stamp.writer}`
+
+const raise = (stamps: Stamps, key: Key, { clock, writer }: Stamp.Stamp): void => {
+  const known = stamps.get(key)
+  if (known === undefined || Stamp.compare({ clock, writer }, known) > 0) stamps.set(key, { clock, writer })
+}
+
+const raiseOwn = (stamps: Map<Key, Own>, key: Key, own: Own): void => {
+  const known = stamps.get(key)
+  if (known === undefined || Stamp.compare(own, known) > 0) stamps.set(key, own)
+}
+
+/** Begins to record. */
+export const record = (cluster: Cluster, namespace: string): History => {
+  const lives = new Map<string, Life>()
+  const written = new Map<string, Written>()
+  const takes = new Map<MemberId, { readonly donor: Life; readonly gone: Stamps; readonly floor: number }>()
+  // Of what these wrote before the recording began, what is seen first is taken for what was written.
+  const before = new Set(cluster.nodes().map(({ member }) => member.id))
+  let violation: Violation | undefined
+
+  // A fold runs in a member's fiber, whose supervisor would catch what is thrown here.
+  const broken = (invariant: Invariant, message: string): void => {
+    violation ??= new Violation(invariant, message)
+  }
+
+  const lifeOf = (name: string, member: MemberId, incarnation: number): Life => {
+    const id = `${member}/${incarnation}`
+    let life = lives.get(id)
+    if (life === undefined) {
+      life = {
+        name,
+        stored: new Map(),
+        gone: new Map(),
+        received: new Map(),
+        own: new Map(),
+        flushed: new Map(),
+        floor: 0,
+        ownFloor: 0
+      }
+      lives.set(id, life)
+    }
+    return life
+  }
+
+  const nodeOf = (member: MemberId): Node | undefined => cluster.nodes().find(({ member: { id } }) => id === member)
+
+  const currentLife = (member: MemberId): { readonly life: Life; readonly namespace: Namespace } | undefined => {
+    const node = nodeOf(member)
+    const found = node?.member.namespaces().get(namespace)
+    if (node === undefined || found === undefined) return undefined
+    return { life: lifeOf(node.name, member, found.replica.incarnation), namespace: found }
+  }
+
+  /** Invariant 4: what comes from others was written, under that stamp, as it is. */
+  const genuine = (life: Life, event: Extract<Event, { readonly _tag: "Put" }>): void => {
+    if (event.value === undefined) return
+    const known = written.get(identity(event.key, event))
+    if (known === undefined && before.has(event.writer)) {
+      written.set(identity(event.key, event), { crc: event.crc, expiresAt: event.expiresAt })
+    } else if (known === undefined) {
+      broken(4, `${life.name} received ${show(event.key, event)}, which nobody wrote`)
+    } else if (
+      known.crc !== event.crc || known.expiresAt !== event.expiresAt || crc32(event.value) !== known.crc
+    ) {
+      broken(4, `${life.name} received ${show(event.key, event)} with another value or expiry than was written`)
+    }
+  }
+
+  const wrote = (life: Life, event: Extract<Event, { readonly _tag: "Put" }>): void => {
+    const id = identity(event.key, event)
+    if (written.has(id)) broken(4, `${life.name} wrote twice under one stamp: ${show(event.key, event)}`)
+    written.set(id, { crc: event.crc, expiresAt: event.expiresAt })
+  }
+
+  const folded = (member: MemberId, subject: Subject, event: Event, outcome: Outcome): void => {
+    if (subject.name !== namespace || outcome === "refused") return
+    const { replica } = subject
+    const node = nodeOf(member)
+    const life = lifeOf(node?.name ?? member, member, replica.incarnation)
+    const own = event.origin === "local" || event.origin === "fill"
+    if (event._tag === "Clear") {
+      life.floor = Math.max(life.floor, event.clock)
+      if (own) life.ownFloor = Math.max(life.ownFloor, event.clock)
+      return
+    }
+    const { key } = event
+    const stamp: Stamp.Stamp = { clock: event.clock, writer: event.writer }
+    raise(life.received, key, stamp)
+    if (outcome === "collided") raise(life.gone, key, { clock: event.clock, writer: Stamp.collisionWriter })
+    if (event._tag === "Del") {
+      raise(life.gone, key, stamp)
+      if (own) raiseOwn(life.own, key, { ...stamp, deleted: true })
+      return
+    }
+    if (!own) genuine(life, event)
+    else if (outcome === "stored") {
+      wrote(life, event)
+      // In mode 2 a fill is nobody else's business.
+      if (replica.options.mode !== 2 || event.origin === "local") raiseOwn(life.own, key, { ...stamp, deleted: false })
+    }
+    if (outcome !== "stored") return
+    const held = Replica.record(replica, key)
+    if (held?.kind === "entry") {
+      inspect(life, held, replica.judgedMillis, broken)
+      raise(life.stored, key, stamp)
+    } else if (event.expiresAt !== 0 && event.expiresAt <= replica.judgedMillis) raise(life.gone, key, stamp)
+  }
+
+  const took = (member: MemberId, subject: Subject, donorId: MemberId, stage: "asked" | "done"): void => {
+    // Only in mode 1 does a take transfer all that the donor knows to be gone.
+    if (subject.name !== namespace || subject.replica.options.mode !== 1) return
+    const donor = currentLife(donorId)
+    const taker = currentLife(member)
+    if (taker === undefined) return
+    if (stage === "asked") {
+      takes.delete(member)
+      if (donor === undefined || donor.namespace.sizing !== taker.namespace.sizing) return
+      takes.set(member, { donor: donor.life, gone: new Map(donor.life.gone), floor: donor.life.floor })
+      return
+    }
+    const take = takes.get(member)
+    takes.delete(member)
+    // The donor's namespace began anew meanwhile: what it answered was not all that it had known.
+    if (take === undefined || (donor !== undefined && donor.life !== take.donor)) return
+    for (const [key, stamp] of take.gone) raise(taker.life.gone, key, stamp)
+    taker.life.floor = Math.max(taker.life.floor, take.floor)
+    look(taker.life, taker.namespace, broken)
+  }
+
+  cluster.witness({ folded, took })
+  return {
+    namespace,
+    lives,
+    written,
+    lifeOf: (node, { replica }) => lifeOf(node.name, node.member.id, replica.incarnation),
+    verify: () => {
+      if (violation !== undefined) throw violation
+    }
+  }
+}
+
+type Report = (invariant: Invariant, message: string) => void
+
+const fail: Report = (invariant, message) => {
+  throw new Violation(invariant, message)
+}
+
+/** Invariants 2, 3 and 9 of one entry that can be read now. */
+const inspect = (life: Life, entry: Entry, judgedMillis: number, report: Report): void => {
+  const read = `${life.name} reads ${show(entry.key, entry)}`
+  if (entry.expiresAt !== 0 && entry.expiresAt <= judgedMillis) report(2, `${read}, which expired`)
+  if (entry.clock <= life.floor) report(2, `${read}, which a clear removed`)
+  const gone = life.gone.get(entry.key)
+  if (gone !== undefined && Stamp.compare(entry, gone) <= 0) {
+    report(2, `${read}, which was gone at ${Stamp.format(gone)}`)
+  }
+  const stored = life.stored.get(entry.key)
+  if (stored !== undefined && Stamp.compare(entry, stored) < 0) report(3, `${read} after ${Stamp.format(stored)}`)
+  const flushed = life.flushed.get(entry.key)
+  if (flushed !== undefined && Stamp.compare(entry, flushed) < (flushed.deleted ? 1 : 0)) {
+    report(9, `${read}, though a flush said that ${Stamp.format(flushed)} was applied`)
+  }
+}
+
+/** Inspects all that can be read at a member now. Throws `Violation`. */
+export const look = (life: Life, { replica }: Pick<Namespace, "replica">, report: Report = fail): void => {
+  for (const entry of Replica.entries(replica, replica.judgedMillis)) inspect(life, entry, replica.judgedMillis, report)
+}
+
+// ---------------------------------------------------------------------------------------------------- waits
+
+/** What a member wrote before it called `flush`, and the members that it waits for. */
+export interface Barrier {
+  readonly writer: Node
+  readonly life: Life
+  readonly own: ReadonlyMap<Key, Own>
+  readonly floor: number
+  readonly awaited: ReadonlyArray<{ readonly node: Node; readonly namespace: Namespace; readonly life: Life }>
+}
+
+const namespaceOf = (history: History, node: Node): Namespace | undefined =>
+  node.member.namespaces().get(history.namespace)
+
+/** Notes what a flush that is called now must wait for. */
+export const barrier = (history: History, cluster: Cluster, writer: Node): Barrier | undefined => {
+  const namespace = namespaceOf(history, writer)
+  if (namespace === undefined) return undefined
+  const life = history.lifeOf(writer, namespace)
+  const known = new Set(writer.member.members().map(({ id }) => id))
+  return {
+    writer,
+    life,
+    own: new Map(life.own),
+    floor: life.ownFloor,
+    awaited: cluster.nodes().flatMap((node) => {
+      const theirs = namespaceOf(history, node)
+      // One that transfers the namespace still is a new member for it.
+      if (node === writer || !known.has(node.member.id) || theirs?.caughtUp !== true) return []
+      return [{ node, namespace: theirs, life: history.lifeOf(node, theirs) }]
+    })
+  }
+}
+
+/** Invariant 9: the flush succeeded, so every member that it waited for has applied all that was written before it. */
+export const passed = (history: History, cluster: Cluster, barrier: Barrier, left: ReadonlyArray<MemberId>): void => {
+  const writer = namespaceOf(history, barrier.writer)
+  if (writer === undefined || history.lifeOf(barrier.writer, writer) !== barrier.life) return
+  for (const { life, namespace, node } of barrier.awaited) {
+    if (!cluster.nodes().includes(node) || left.includes(node.member.id)) continue
+    if (!namespace.caughtUp || history.lifeOf(node, namespace) !== life) continue
+    const { replica } = namespace
+    const claims = `${barrier.writer.name} flushed, but ${node.name} has not applied`
+    if (barrier.floor > replica.floor) throw new Violation(9, `${claims} a clear`)
+    for (const [key, own] of barrier.own) {
+      raiseOwn(life.flushed, key, own)
+      // What the writer itself gave up meanwhile, by capacity or for something newer, it need not have told.
+      const kept = Replica.record(writer.replica, key)
+      if (namespace.options.mode !== 1 || kept === undefined || Stamp.compare(kept, own) !== 0) continue
+      const held = Replica.record(replica, key)
+      if (held !== undefined && Stamp.compare(held, own) >= 0) continue
+      if (own.clock <= replica.floor || own.clock <= replica.forget) continue
+      throw new Violation(9, `${claims} ${show(key, own)}`)
+    }
+    look(life, namespace)
+  }
+}
