@@ -123,8 +123,9 @@ export const convergence = (observer: Observer): void => {
 }
 
 /**
- * Invariant 5, after convergence: what is there is the newest that any survivor received; in modes 0 and 2, which need not
- * hold what they receive, that any survivor stored. With `nothingForgotten`, when there was room for everything all along,
+ * Invariant 5, after convergence: what is there is the newest that any survivor received; in mode 0, whose
+ * members need not hold what they receive, that any survivor stored; in mode 2, where a fill is nobody else's business, that
+ * any survivor wrote. With `nothingForgotten`, when there was room for everything all along,
  * the newest is there indeed.
  */
 export const newest = (observer: Observer, nothingForgotten = false): void => {
@@ -133,7 +134,8 @@ export const newest = (observer: Observer, nothingForgotten = false): void => {
     const { floor, judgedMillis, options } = namespace.replica
     for (const { namespace: theirs, node: other } of survivors) {
       const life = observer.history.lifeOf(other, theirs)
-      for (const [key, stamp] of options.mode === 1 ? life.received : life.stored) {
+      const told = options.mode === 1 ? life.received : options.mode === 0 ? life.stored : life.own
+      for (const [key, stamp] of told) {
         const entry = Replica.peek(namespace.replica, key, judgedMillis)
         if (entry !== undefined && Stamp.compare(entry, stamp) < 0) {
           throw new Violation(
@@ -144,7 +146,10 @@ export const newest = (observer: Observer, nothingForgotten = false): void => {
         if (!nothingForgotten || entry !== undefined || stamp.clock <= floor) continue
         const record = Replica.record(namespace.replica, key)
         if (record === undefined || Stamp.compare(record, stamp) < 0) {
-          throw new Violation(5, `${node.name} knows nothing of ${History.show(key, stamp)}, which ${other.name} received`)
+          throw new Violation(
+            5,
+            `${node.name} knows nothing of ${History.show(key, stamp)}, which ${other.name} received`
+          )
         }
       }
     }
@@ -152,10 +157,10 @@ export const newest = (observer: Observer, nothingForgotten = false): void => {
 }
 
 /** Invariant 7: what was sent since the mark is no more than heartbeats. */
-export const quiet = (observer: Observer, since: number, seconds: number): void => {
+export const quiet = (observer: Observer, since: number, seconds: number, heartbeatMillis = 1_000): void => {
   const members = observer.cluster.nodes().length
   const sent = observer.datagrams - since
-  const most = Math.ceil(members * (seconds + 1) * 1.5)
+  const most = Math.ceil(members * (seconds * 1_000 / heartbeatMillis + 1) * 1.5)
   if (sent > most) {
     throw new Violation(7, `${sent} datagrams in ${seconds} s of ${members} idle members, more than ${most}`)
   }

@@ -1,0 +1,141 @@
+/**
+ * The swarm: random simulated clusters, each derived from a seed, whose invariants are checked all along.
+ *
+ *     npm run simulate -- --seeds 1000            a thousand seeds from 1
+ *     npm run simulate -- --seeds 1000 --from 5   from another one
+ *     npm run simulate -- --minutes 3             for so long
+ *     npm run simulate -- --seed 17               one, with a readable trace
+ *
+ * Prints each violation with its seed, the commit, the invariant, and the shortest plan that still breaks it, and a line of
+ * JSON at the end. Exits with 1 when an invariant was broken.
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as TestClock from "effect/testing/TestClock"
+import { execFileSync } from "node:child_process"
+import { parseArgs } from "node:util"
+import { Violation } from "../src/testing.ts"
+import * as Plan from "../test/simulation/swarm/Plan.ts"
+import * as Run from "../test/simulation/swarm/Run.ts"
+import * as Shrink from "../test/simulation/swarm/Shrink.ts"
+
+const { values } = parseArgs({
+  options: {
+    seeds: { type: "string" },
+    from: { type: "string", default: "1" },
+    seed: { type: "string" },
+    minutes: { type: "string" },
+    mode: { type: "string" },
+    "stop-at-first": { type: "boolean", default: false },
+    quiet: { type: "boolean", default: false }
+  }
+})
+
+const whole = (name: string, text: string, maximum = Number.MAX_SAFE_INTEGER): number => {
+  const value = Number(text)
+  if (Number.isSafeInteger(value) && value >= 0 && value <= maximum) return value
+  console.error(`--${name} is ${JSON.stringify(text)}; accepted: a whole number from 0 to ${maximum}.`)
+  process.exit(2)
+}
+
+type Outcome = { readonly result: Run.Result } | { readonly violation: Violation }
+
+const surroundings = Layer.merge(TestClock.layer({ warningDelay: "1 hour" }), Logger.layer([]))
+
+/** Runs a plan in a world of its own. */
+const attempt = (plan: Plan.Plan, log?: (line: string) => void): Effect.Effect<Outcome> =>
+  Run.run(plan, log).pipe(
+    Effect.map((result): Outcome => ({ result })),
+    Effect.catchDefect((defect) =>
+      defect instanceof Violation
+        ? Effect.succeed<Outcome>({ violation: defect })
+        // Whatever a run throws otherwise is a defect of the product or of the run: neither may pass.
+        : Effect.succeed<Outcome>({ violation: new Violation(10, `it threw ${String(defect)}`) })
+    ),
+    Effect.scoped,
+    Effect.provide(surroundings)
+  )
+
+const commit = (): string => {
+  try {
+    return execFileSync("git", ["rev-parse", "--short", "HEAD"], { encoding: "utf8", stdio: "pipe" }).trim()
+  } catch {
+    return "unknown"
+  }
+}
+
+const mode = values.mode === undefined ? {} : { mode: whole("mode", values.mode, 2) as 0 | 1 | 2 }
+const only = values.seed === undefined ? undefined : whole("seed", values.seed)
+const first = only ?? whole("from", values.from)
+const minutes = values.minutes === undefined ? Infinity : whole("minutes", values.minutes)
+const count = only !== undefined
+  ? 1
+  : values.seeds === undefined
+  ? minutes === Infinity ? 1_000 : Infinity
+  : whole("seeds", values.seeds)
+const startedAt = performance.now()
+const seconds = (): number => (performance.now() - startedAt) / 1_000
+
+const report = async (plan: Plan.Plan, violation: Violation): Promise<void> => {
+  console.log(`\nseed ${plan.seed}, commit ${commit()}: ${violation.message}`)
+  if (values.quiet) return
+  const breaks = (shorter: Plan.Plan) =>
+    Effect.map(
+      attempt(shorter),
+      (outcome) => "violation" in outcome && outcome.violation.invariant === violation.invariant
+    )
+  const shortest = await Effect.runPromise(Shrink.shrink(plan, breaks))
+  console.log(`\n${shortest.steps.length} of its ${plan.steps.length} steps still break it:\n`)
+  console.log(`options ${JSON.stringify(shortest.options)}\n`)
+  const again = await Effect.runPromise(attempt(shortest, (line) => console.log(line)))
+  if ("violation" in again) console.log(`\n${again.violation.message}\n`)
+}
+
+let done = 0
+let writes = 0
+let datagrams = 0
+let flushes = 0
+let settledMillis = 0
+const broken: Array<{ readonly seed: number; readonly invariant: number; readonly message: string }> = []
+let told = 0
+for (let seed = first; seed < first + count && seconds() < 60 * minutes; seed++) {
+  const plan = Plan.make(seed, mode)
+  const outcome = await Effect.runPromise(attempt(plan, undefined))
+  done++
+  if ("violation" in outcome) {
+    const { invariant, message } = outcome.violation
+    broken.push({ seed, invariant, message })
+    await report(plan, outcome.violation)
+    if (values["stop-at-first"]) break
+  } else {
+    writes += outcome.result.writes
+    datagrams += outcome.result.datagrams
+    flushes += outcome.result.flushes
+    settledMillis = Math.max(settledMillis, outcome.result.settledMillis)
+    if (only !== undefined) console.log(outcome.result)
+  }
+  if (!values.quiet && seconds() - told > 5) {
+    told = seconds()
+    console.log(
+      `${done} seeds, ${broken.length} broken, ${
+        (done / told).toFixed(1)
+      } a second, ${writes} writes, ${datagrams} datagrams, ${flushes} flushes`
+    )
+  }
+}
+if (broken.length > 0) {
+  const [{ invariant, message, seed }] = broken
+  console.log(JSON.stringify({ seed, invariant, message, broken: broken.map((one) => one.seed) }))
+  process.exit(1)
+}
+console.log(
+  JSON.stringify({
+    seeds: done,
+    clean: true,
+    from: first,
+    commit: commit(),
+    seconds: Math.round(seconds()),
+    settledMillis
+  })
+)

@@ -1,0 +1,323 @@
+/**
+ * Runs a plan: a safety phase in which the checkers look all along, then everything heals, and the members must come
+ * together within a bounded time. Under a `TestClock`.
+ */
+import * as Clock from "effect/Clock"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import * as TestClock from "effect/testing/TestClock"
+import * as Replica from "../../../src/domain/Replica.ts"
+import * as Stamp from "../../../src/domain/Stamp.ts"
+import * as Checkers from "../../../src/runtime/testing/Checkers.ts"
+import * as Cluster from "../../../src/runtime/testing/Cluster.ts"
+import * as History from "../../../src/runtime/testing/History.ts"
+import type { Cache } from "../../../src/services/Cache.ts"
+import { StandaloneCache } from "../../../src/standalone.ts"
+import type { Action, Key, Plan } from "./Plan.ts"
+import * as Plans from "./Plan.ts"
+
+export interface Result {
+  readonly trace: string
+  readonly members: number
+  readonly datagrams: number
+  readonly writes: number
+  readonly flushes: number
+  /** From when everything healed until all members held the same. */
+  readonly settledMillis: number
+}
+
+interface Value {
+  readonly key: Key
+  readonly text: string
+}
+
+interface Member {
+  readonly node: Cluster.Node
+  readonly cache: Cache<Value>
+  readonly facade: StandaloneCache<Value> | undefined
+}
+
+const namespace = "swarm"
+/** Where the run's time begins. */
+const startMillis = Date.UTC(2026, 0, 1)
+const lookEveryMillis = 250
+const replayableMax = 4_096
+
+/** Heartbeats after which all must be settled: those of the invariant, and what a stranger needs to be met again. */
+const settleHeartbeatsMax = 40
+
+/** Runs it. Fails by throwing `Violation`. `log` is told every step, and every fold. */
+export const run = Effect.fnUntraced(function*(plan: Plan, log?: (line: string) => void) {
+  yield* TestClock.setTime(startMillis)
+  const cluster = yield* Cluster.make({ seed: plan.seed, options: plan.options })
+  const observer = Checkers.observe(cluster, namespace)
+  const { history } = observer
+  const members = new Map<string, Member>()
+  const sent: Array<Uint8Array> = []
+  const fills: Array<{ readonly dueMillis: number; readonly done: () => void }> = []
+  let now = 0
+  let writes = 0
+  let flushes = 0
+  let violation: unknown
+
+  if (plan.steps.some(({ action }) => action._tag === "Replay")) {
+    cluster.hub.tap(({ payload }) => {
+      if (sent.length >= replayableMax) sent.shift()
+      sent.push(payload)
+    })
+  }
+  if (log !== undefined) cluster.witness(logger(cluster, () => now, log))
+
+  // What a waiting fiber finds is thrown on the next look.
+  const guard = (check: () => void): void => {
+    try {
+      check()
+    } catch (error) {
+      violation ??= error
+    }
+  }
+  const look = (): void => {
+    Checkers.look(observer)
+    if (violation !== undefined) throw violation
+  }
+
+  const value = (key: Key, bytes: number): Value => ({ key, text: String(++writes).padEnd(bytes, ".") })
+  const genuine = (member: string, key: Key, read: Value | undefined): void => {
+    if (read !== undefined && read.key !== key) {
+      throw new Checkers.Violation(
+        4,
+        `${member} reads a value of ${JSON.stringify(read.key)} for ${JSON.stringify(key)}`
+      )
+    }
+  }
+
+  const flush = (node: Cluster.Node) =>
+    Effect.suspend(() => {
+      const barrier = History.barrier(history, cluster, node)
+      return node.mccache.flush({ timeout: 3 }).pipe(
+        Effect.map(({ left }) => {
+          flushes++
+          if (barrier !== undefined) guard(() => History.passed(history, cluster, barrier, left))
+        }),
+        Effect.ignore
+      )
+    })
+
+  const ready = (node: Cluster.Node) =>
+    Effect.suspend(() => {
+      const known = plan.connected && plan.alike && plan.mode === 1 ? knownToAll(cluster) : new Map<Key, Stamp.Stamp>()
+      return Effect.map(node.mccache.ready, () => guard(() => knows(node, known)))
+    }).pipe(Effect.ignore)
+
+  const fill = ({ cache, facade, node }: Member, { key, millis, ttl }: Extract<Action, { readonly _tag: "Fill" }>) => {
+    const options = ttl === undefined ? {} : { ttl }
+    const computed = Deferred.makeUnsafe<Value>()
+    const compute = Effect.suspend(() => {
+      fills.push({
+        dueMillis: now + millis,
+        done: () => void Deferred.doneUnsafe(computed, Effect.succeed(value(key, 20)))
+      })
+      return Deferred.await(computed)
+    })
+    const filled = facade === undefined
+      ? cache.getOrSet(key, compute, options)
+      : Effect.promise(() => facade.getOrSet(key, () => Effect.runPromise(compute), options))
+    return Effect.forkScoped(Effect.ignore(Effect.map(filled, (read) => guard(() => genuine(node.name, key, read)))))
+  }
+
+  const act = Effect.fnUntraced(function*(action: Action): Effect.fn.Return<void, never, Scope.Scope> {
+    switch (action._tag) {
+      case "Join": {
+        if (members.has(action.member)) return
+        const node = yield* Effect.orDie(cluster.join(action.member, action.options))
+        const cache = yield* Effect.orDie(node.mccache.cache<Value>(namespace))
+        const facade = action.facade ? new StandaloneCache(node.member.cache<Value>(namespace), node.member) : undefined
+        members.set(action.member, { node, cache, facade })
+        yield* Effect.forkScoped(ready(node))
+        return
+      }
+      case "Heal":
+        return cluster.heal()
+      case "Faults":
+        return cluster.faults(action.faults)
+      case "Partition":
+        return cluster.partition(action.groups)
+      case "Block":
+        return cluster.hub.block(action.from, action.to)
+    }
+    const member = members.get(action.member)
+    if (member === undefined) return
+    const { cache, facade, node } = member
+    switch (action._tag) {
+      case "Kill":
+      case "Leave": {
+        members.delete(action.member)
+        return yield* action._tag === "Kill" ? cluster.kill(action.member) : leave(action.member)
+      }
+      case "Pause":
+        return cluster.pause(action.member)
+      case "Resume":
+        return cluster.resume(action.member)
+      case "LoseSockets":
+        return cluster.hub.fail(action.member)
+      case "StartAnew":
+        return yield* Effect.ignore(node.mccache.clear({ name: namespace, node: node.member.id }))
+      case "Skew":
+        return node.skew(action.millis)
+      case "KillFiber": {
+        const fibers = [...node.member.fibers().keys()]
+        return yield* cluster.killFiber(action.member, fibers[action.fiber % fibers.length])
+      }
+      case "Replay": {
+        const payload = sent[sent.length - 1 - action.ago]
+        return payload === undefined ? undefined : yield* cluster.hub.inject(action.member, payload, "replayer")
+      }
+      case "Flush":
+        return void (yield* Effect.forkScoped(flush(node)))
+      case "Fill":
+        return void (yield* fill(member, action))
+      case "ClearAll":
+        return yield* Effect.ignore(node.mccache.clear())
+    }
+    if (action._tag === "Set" && action.ack !== undefined) {
+      const options = { ack: action.ack, timeout: 2, ...(action.ttl === undefined ? {} : { ttl: action.ttl }) }
+      yield* Effect.forkScoped(Effect.ignore(cache.set(action.key, value(action.key, action.bytes), options)))
+      return
+    }
+    const core = facade ?? node.member.cache<Value>(namespace)
+    Checkers.isolated(node, () => {
+      switch (action._tag) {
+        case "Set":
+          return core.set(
+            action.key,
+            value(action.key, action.bytes),
+            action.ttl === undefined ? {} : { ttl: action.ttl }
+          )
+        case "Delete":
+          return core.delete(action.key)
+        case "Clear":
+          return core.clear()
+        case "Get":
+          return genuine(node.name, action.key, core.get(action.key))
+        case "Burst":
+          for (let index = 0; index < action.count; index++) {
+            const key = `k${index % action.keys}`
+            core.set(key, value(key, index % 50))
+          }
+      }
+    })
+  })
+
+  const leave = Effect.fnUntraced(function*(name: string) {
+    const before = yield* Clock.currentTimeMillis
+    yield* cluster.leave(name)
+    now += (yield* Clock.currentTimeMillis) - before
+  })
+
+  const advanceTo = Effect.fnUntraced(function*(millis: number) {
+    while (now < millis) {
+      fills.sort((a, b) => a.dueMillis - b.dueMillis)
+      while (fills.length > 0 && fills[0].dueMillis <= now) fills.shift()?.done()
+      const next = Math.min(millis, fills[0]?.dueMillis ?? Infinity, now - now % lookEveryMillis + lookEveryMillis)
+      yield* cluster.advance(next - now)
+      now = next
+      if (now % lookEveryMillis === 0) look()
+    }
+  })
+
+  for (const step of plan.steps) {
+    yield* advanceTo(step.atMillis)
+    log?.(Plans.show(step))
+    yield* act(step.action)
+  }
+  yield* advanceTo(plan.millis)
+
+  // Everything heals, but the clocks stay as they are.
+  log?.(`${(now / 1_000).toFixed(3).padStart(8)} s  everything heals`)
+  cluster.heal()
+  cluster.faults({ delay: { minMillis: 0.5, maxMillis: 2 } })
+  for (const name of members.keys()) cluster.resume(name)
+  const healedAt = now
+  const settled = (): boolean => fills.length === 0 && Checkers.differences(observer).length === 0
+  const comesTogether = plan.mode === 1 && plan.alike
+  while (now - healedAt < settleHeartbeatsMax * plan.heartbeatMillis) {
+    yield* advanceTo(now + plan.heartbeatMillis)
+    if (comesTogether && now - healedAt >= 4 * plan.heartbeatMillis && settled()) break
+  }
+  const settledMillis = now - healedAt
+  const converged = (): void => {
+    if (comesTogether) Checkers.convergence(observer)
+    if (plan.alike) Checkers.newest(observer, plan.roomy)
+  }
+  yield* advanceTo(now + 2 * plan.heartbeatMillis)
+  converged()
+  if (plan.quiet) {
+    yield* advanceTo(now + 5_000)
+    const since = observer.datagrams
+    yield* advanceTo(now + 20 * plan.heartbeatMillis)
+    Checkers.quiet(observer, since, 20 * plan.heartbeatMillis / 1_000, plan.heartbeatMillis)
+    converged()
+  }
+  look()
+  const result: Result = {
+    trace: cluster.trace(),
+    members: cluster.nodes().length,
+    datagrams: observer.datagrams,
+    writes,
+    flushes,
+    settledMillis
+  }
+  return result
+})
+
+/** What every member that could give the namespace holds now. */
+const knownToAll = (cluster: Cluster.Cluster): Map<Key, Stamp.Stamp> => {
+  const known = new Map<Key, Stamp.Stamp>()
+  const donors = cluster.nodes().flatMap(({ member }) => {
+    const found = member.namespaces().get(namespace)
+    return found?.caughtUp === true ? [found.replica] : []
+  })
+  for (const [key, { clock, writer }] of donors[0]?.records ?? []) {
+    const stamp = { clock, writer }
+    const all = donors.every((replica) => {
+      const record = Replica.record(replica, key)
+      return record !== undefined && Stamp.compare(record, stamp) >= 0
+    })
+    if (all) known.set(key, stamp)
+  }
+  return known
+}
+
+/** Invariant 9: a member that is `ready` knows what all others knew when it started. */
+const knows = (node: Cluster.Node, known: ReadonlyMap<Key, Stamp.Stamp>): void => {
+  const replica = node.member.namespaces().get(namespace)?.replica
+  if (replica === undefined) return
+  for (const [key, stamp] of known) {
+    const record = Replica.record(replica, key)
+    if (record !== undefined && Stamp.compare(record, stamp) >= 0) continue
+    if (stamp.clock <= replica.floor || stamp.clock <= replica.forget) continue
+    throw new Checkers.Violation(9, `${node.name} is ready, but has not heard of ${History.show(key, stamp)}`)
+  }
+}
+
+/** Tells every fold and repair. */
+const logger = (
+  cluster: Cluster.Cluster,
+  now: () => number,
+  log: (line: string) => void
+): Parameters<Cluster.Cluster["witness"]>[0] => {
+  const nameOf = (member: string): string => cluster.nodes().find((node) => node.member.id === member)?.name ?? member
+  const at = (): string => `${(now() / 1_000).toFixed(3).padStart(8)} s    `
+  return {
+    folded: (member, { replica }, event, outcome) => {
+      const what = event._tag === "Clear" ? "" : ` ${JSON.stringify(event.key)}`
+      log(
+        `${at()}${nameOf(member)}: ${event.origin} ${event._tag}${what} at ${
+          Stamp.format(event)
+        }: ${outcome} (F ${replica.floor}, G ${replica.forget})`
+      )
+    },
+    took: (member, _, donor, stage) => log(`${at()}${nameOf(member)} takes from ${nameOf(donor)}: ${stage}`)
+  }
+}
