@@ -9,12 +9,15 @@ export interface HybridClock {
   last: number
   /** Where the values of a millisecond begin. */
   base: number
+  /** The greatest value that was refused. */
+  refused: number
   readonly clockAheadMillisMax: number
 }
 
 export const make = (options: { readonly clockAheadMillisMax: number }): HybridClock => ({
   last: 0,
   base: 0,
+  refused: 0,
   clockAheadMillisMax: options.clockAheadMillisMax
 })
 
@@ -28,9 +31,23 @@ export const next = (self: HybridClock, nowMillis: number, above: number): numbe
 /** Folds a received clock value. False when it is too far ahead: refused, and the clock is not advanced. */
 export const observe = (self: HybridClock, clock: number, nowMillis: number): boolean => {
   if (clock <= self.last) return true
-  if (clock > Stamp.fromMillis(nowMillis + self.clockAheadMillisMax)) return false
+  if (clock > Stamp.fromMillis(nowMillis + self.clockAheadMillisMax)) {
+    if (clock > self.refused) self.refused = clock
+    return false
+  }
   self.last = clock
   return true
+}
+
+/** Until nothing that was refused is too far ahead any more, in milliseconds: 0 for now. */
+export const refusedForMillis = (self: HybridClock, nowMillis: number): number =>
+  self.refused === 0 ? 0 : Math.max(0, Stamp.toMillis(self.refused) + 1 - self.clockAheadMillisMax - nowMillis)
+
+/** Takes in what was refused, now that it is not too far ahead any more; else forgets it. */
+export const readmit = (self: HybridClock, nowMillis: number): void => {
+  const { refused } = self
+  self.refused = 0
+  if (refused > 0 && !observe(self, refused, nowMillis)) self.refused = 0
 }
 
 /**

@@ -14,6 +14,7 @@
  * `repairTimeoutMillis` ends; traffic is paced by the taker: what is under way is bounded in requests and in bytes.
  */
 import type { Protocol } from "../domain/Configuration.ts"
+import * as HybridClock from "../domain/HybridClock.ts"
 import type { Member, Membership } from "../domain/Membership.ts"
 import type { NamespaceSummary } from "../domain/Operation.ts"
 import * as Repair from "../domain/Repair.ts"
@@ -26,6 +27,7 @@ import * as Take from "./Take.ts"
 
 export interface Host {
   readonly time: MemberTime
+  readonly clock: HybridClock.HybridClock
   readonly protocol: Protocol
   readonly cachePulseMillis: number
   /** What one datagram carries. */
@@ -55,6 +57,8 @@ interface State {
   take: Take.Take | undefined
   /** Donors to take from, and when. */
   readonly wanted: Map<MemberId, number>
+  /** Mode 0: members with which it must be checked because one died. */
+  readonly owed: Set<MemberId>
   /** How many successive pulses of a member differed. */
   readonly differing: Map<MemberId, number>
   /** Donors that failed during this join. */
@@ -71,6 +75,7 @@ interface Gap {
   /** Something more was given up after the takes began. */
   again: boolean
   due: number
+  readonly sinceTicks: number
 }
 
 export interface AntiEntropy {
@@ -120,6 +125,7 @@ export const make = (host: Host): AntiEntropy => {
     // From a donor that does not have it nothing can be missing.
     if (how === "done" || (how === "closed" && kind === "repair")) {
       state.wanted.delete(donor)
+      state.owed.delete(donor)
       gapTaken(state.namespace.name, donor)
       if (kind === "join") settle(state)
       return
@@ -131,7 +137,10 @@ export const make = (host: Host): AntiEntropy => {
       if (asked) state.asked.add(donor)
       else if (how !== "unfinished" && how !== "retry") state.failed.add(donor)
       state.checkDue = asked ? now : now + retryMillis * (how === "retry" ? 0.2 : 1)
-    } else if (membership.members.has(donor) && (gaps.get(donor)?.remaining.has(state.namespace.name) ?? false)) {
+    } else if (
+      membership.members.has(donor) &&
+      (state.owed.has(donor) || (gaps.get(donor)?.remaining.has(state.namespace.name) ?? false))
+    ) {
       state.wanted.set(donor, now + retryMillis * (1 + host.random()))
     } else state.wanted.delete(donor)
   }
@@ -162,6 +171,20 @@ export const make = (host: Host): AntiEntropy => {
 
   /** Begins the takes that cover what was given up of a sender. */
   const repairGap = (member: MemberId, gap: Gap): void => {
+    const now = time.ticks()
+    // Without digests nothing else would show what was refused: it is not made good before its time has come here, too,
+    // and what is written here exceeds it.
+    if ([...states.values()].some(({ namespace }) => namespace.options.mode !== 1)) {
+      const wait = Math.min(
+        HybridClock.refusedForMillis(host.clock, time.now()),
+        gap.sinceTicks + protocol.abandonMillis - now
+      )
+      if (wait > 0) {
+        gap.due = now + wait
+        return
+      }
+      HybridClock.readmit(host.clock, time.now())
+    }
     gap.upTo = host.highestOf(member)
     gap.due = Infinity
     gap.remaining.clear()
@@ -251,6 +274,14 @@ export const make = (host: Host): AntiEntropy => {
     }
   }
 
+  /** Somebody died whose last words some may have heard: everyone is asked, also who does not answer just now. */
+  const checkAll = (state: State, now: number): void => {
+    for (const id of membership.members.keys()) {
+      state.owed.add(id)
+      state.wanted.set(id, now)
+    }
+  }
+
   /** The full check: one member, by chance, even if nothing seems to differ. */
   const check = (state: State, now: number): void => {
     state.checkDue = now + host.cachePulseMillis
@@ -268,6 +299,7 @@ export const make = (host: Host): AntiEntropy => {
         namespace,
         take: undefined,
         wanted: new Map(),
+        owed: new Set(),
         differing: new Map(),
         failed: new Set(),
         asked: new Set(),
@@ -297,7 +329,14 @@ export const make = (host: Host): AntiEntropy => {
         if (known.due === Infinity) known.again = true
         return
       }
-      gaps.set(member, { upTo: 0, remaining: new Set(), again: false, due: time.ticks() + 50 * host.random() })
+      const now = time.ticks()
+      gaps.set(member, {
+        upTo: 0,
+        remaining: new Set(),
+        again: false,
+        due: now + 50 * host.random(),
+        sinceTicks: now
+      })
     },
     onLeft: (member, clean) => {
       gaps.delete(member)
@@ -305,7 +344,8 @@ export const make = (host: Host): AntiEntropy => {
       for (const state of states.values()) {
         // Without digests nothing else would show what it said last. In mode 1 the digests of the others do.
         if (!clean && state.namespace.options.mode === 2) state.namespace.dropAll()
-        if (!clean && state.namespace.options.mode === 0) check(state, now)
+        if (!clean && state.namespace.options.mode === 0) checkAll(state, now)
+        state.owed.delete(member)
         state.asked.delete(member)
         if (state.take?.donor.id === member) state.take.end("failed")
         state.wanted.delete(member)

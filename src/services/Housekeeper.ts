@@ -9,6 +9,7 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { Protocol } from "../domain/Configuration.ts"
+import type * as HybridClock from "../domain/HybridClock.ts"
 import * as Membership from "../domain/Membership.ts"
 import type { Control, NamespaceSummary, Proof, Request } from "../domain/Operation.ts"
 import * as Replica from "../domain/Replica.ts"
@@ -64,8 +65,7 @@ export interface Host {
     readonly meeting: () => boolean
   }
   readonly floor: () => number
-  /** The last value of the member's hybrid clock. */
-  readonly clockLast: () => number
+  readonly clock: HybridClock.HybridClock
   readonly clearAll: (clock: number) => boolean
   readonly metrics: (namespace: string | undefined) => string
   readonly checksum: (namespace: string | undefined, key: string | number | undefined) => string
@@ -150,6 +150,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
     cachePulseMillis: host.cachePulseMillis,
     pieceBytes: host.pieceBytes,
     took: host.took,
+    clock: host.clock,
     counters: host.counters,
     random: host.random,
     namespaces: host.namespaces,
@@ -233,7 +234,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
           `McCache: this host's clock is ${-correction} ms off the cluster's median, which is used instead. Check its time synchronisation.`
         )
     )
-    if (Stamp.toMillis(host.clockLast()) - time.now() > protocol.clockAheadMillisMax) host.startAnew()
+    if (Stamp.toMillis(host.clock.last) - time.now() > protocol.clockAheadMillisMax) host.startAnew()
   }
 
   const onSummaries = (
@@ -261,6 +262,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
       } else if (!differs) {
         namespace.refusedMembers.delete(member.id)
         if (summary.sizing !== namespace.sizing && before?.sizing !== summary.sizing) {
+          namespace.alike = false
           logs.push(Effect.logWarning(
             `McCache: namespace ${
               JSON.stringify(summary.name)

@@ -197,7 +197,7 @@ export const make = Effect.fnUntraced(function*(
     pieceBytes: Math.max(256, datagramBytesMax - sealing.overheadBytes - 96),
     listener: () => listener ?? idleListener,
     floor: () => floor,
-    clockLast: () => hybrid.last,
+    clock: hybrid,
     clearAll,
     metrics: gatherable,
     checksum: (name, key) => JSON.stringify(localChecksum(name, key) ?? null),

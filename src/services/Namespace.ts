@@ -94,6 +94,8 @@ export class Namespace {
   readonly refusedMembers = new Set<MemberId>()
   /** Whether this member knows what the cluster knew when it opened the namespace. */
   caughtUp = false
+  /** Whether all members that were met have the same sizes. */
+  alike = true
   /** When the replica last changed, in ticks. */
   changedTicks = 0
   readonly changes: Changes.Changes
@@ -347,8 +349,9 @@ export class Namespace {
     switch (reason) {
       case "evict": {
         tally.evicts++
-        // Evicted before it was sent: in mode 1 the others need not hear of it, unless they hold what it made old.
-        if (this.options.mode === 1 && !this.#superseding.has(entry.key)) this.outbox.remove(entry.key)
+        // Evicted before it was sent: in mode 1 the others need not hear of it, unless they hold what it made old. A
+        // larger one may hold what was evicted here long ago.
+        if (this.options.mode === 1 && this.alike && !this.#superseding.has(entry.key)) this.outbox.remove(entry.key)
         else this.#goneUnsent(entry)
         this.changes.publish("evict", entry.key, entry.clock, entry.writer, origin)
         return

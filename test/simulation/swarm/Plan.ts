@@ -81,6 +81,8 @@ export const make = (seed: number, given: { readonly mode?: 0 | 1 | 2; readonly 
   const hasty = chance(0.6)
   const millis = given.millis ?? (chance(0.85) ? between(4, 10) : between(20, 60)) * 1_000
   const heartbeatMillis = hasty ? 250 : 1_000
+  // In modes 0 and 2 nothing outlasts clocks that are further apart than `abandonMillis`, 10 s or, in haste, 2.5 s.
+  const jumpMillis = hasty && mode !== 1 ? 1_200 : 5_000
   const keys = pick([1, 2, 5, 20, 60])
   const features = {
     sealed: chance(0.35),
@@ -262,7 +264,7 @@ export const make = (seed: number, given: { readonly mode?: 0 | 1 | 2; readonly 
         }
       }
     } else if (dice < 0.76) {
-      if (features.jumps && chance(0.5)) add({ _tag: "Skew", member, millis: between(-5_000, 5_000) })
+      if (features.jumps && chance(0.5)) add({ _tag: "Skew", member, millis: between(-jumpMillis, jumpMillis) })
       else if (features.drift) add({ _tag: "Skew", member, millis: between(-120, 120) })
     } else if (dice < 0.84) {
       if (features.fiberDeaths) add({ _tag: "KillFiber", member, fiber: below(8) })

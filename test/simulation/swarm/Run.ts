@@ -253,7 +253,8 @@ export const run = Effect.fnUntraced(function*(plan: Plan, log?: (line: string) 
   yield* advanceTo(now + 2 * plan.heartbeatMillis)
   converged()
   if (plan.quiet) {
-    yield* advanceTo(now + 5_000)
+    // Until those that died are removed, others ask for them.
+    yield* advanceTo(Math.max(now, healedAt + 16 * plan.heartbeatMillis) + 2_000)
     const since = observer.datagrams
     yield* advanceTo(now + 20 * plan.heartbeatMillis)
     Checkers.quiet(observer, since, 20 * plan.heartbeatMillis / 1_000, plan.heartbeatMillis)
