@@ -24,8 +24,10 @@ export interface Life {
   readonly name: string
   /** The greatest stamp under which an entry was stored. */
   readonly stored: Stamps
-  /** The greatest stamp that was deleted, collided or expired: it and what is older may not be read. */
+  /** The greatest stamp that was deleted or collided: it and what is older may not be read. */
   readonly gone: Stamps
+  /** The greatest stamp that had expired when it came. Only by this member's clock: others may read it a moment longer. */
+  readonly expired: Stamps
   /** The greatest stamp that was received, whatever became of it. */
   readonly received: Stamps
   /** The greatest stamp of its own writes. */
@@ -100,6 +102,7 @@ export const record = (cluster: Cluster, namespace: string): History => {
         name,
         stored: new Map(),
         gone: new Map(),
+        expired: new Map(),
         received: new Map(),
         own: new Map(),
         flushed: new Map(),
@@ -157,7 +160,7 @@ export const record = (cluster: Cluster, namespace: string): History => {
     raise(life.received, key, stamp)
     if (outcome === "collided") raise(life.gone, key, { clock: event.clock, writer: Stamp.collisionWriter })
     if (event._tag === "Del") {
-      raise(life.gone, key, stamp)
+      raise(event.cause === "expiry" ? life.expired : life.gone, key, stamp)
       if (own) raiseOwn(life.own, key, { ...stamp, deleted: true })
       return
     }
@@ -172,7 +175,7 @@ export const record = (cluster: Cluster, namespace: string): History => {
     if (held?.kind === "entry") {
       inspect(life, held, replica.judgedMillis, broken)
       raise(life.stored, key, stamp)
-    } else if (event.expiresAt !== 0 && event.expiresAt <= replica.judgedMillis) raise(life.gone, key, stamp)
+    } else if (event.expiresAt !== 0 && event.expiresAt <= replica.judgedMillis) raise(life.expired, key, stamp)
   }
 
   const took = (member: MemberId, subject: Subject, donorId: MemberId, stage: "asked" | "done"): void => {
@@ -219,9 +222,10 @@ const inspect = (life: Life, entry: Entry, judgedMillis: number, report: Report)
   const read = `${life.name} reads ${show(entry.key, entry)}`
   if (entry.expiresAt !== 0 && entry.expiresAt <= judgedMillis) report(2, `${read}, which expired`)
   if (entry.clock <= life.floor) report(2, `${read}, which a clear removed`)
-  const gone = life.gone.get(entry.key)
-  if (gone !== undefined && Stamp.compare(entry, gone) <= 0) {
-    report(2, `${read}, which was gone at ${Stamp.format(gone)}`)
+  for (const gone of [life.gone.get(entry.key), life.expired.get(entry.key)]) {
+    if (gone !== undefined && Stamp.compare(entry, gone) <= 0) {
+      report(2, `${read}, which was gone at ${Stamp.format(gone)}`)
+    }
   }
   const stored = life.stored.get(entry.key)
   if (stored !== undefined && Stamp.compare(entry, stored) < 0) report(3, `${read} after ${Stamp.format(stored)}`)

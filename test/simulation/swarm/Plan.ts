@@ -76,10 +76,12 @@ export const make = (seed: number, given: { readonly mode?: 0 | 1 | 2; readonly 
   const pick = <A>(list: ReadonlyArray<A>): A => list[below(list.length)]
 
   const mode = given.mode ?? pick([1, 1, 1, 1, 1, 1, 0, 2])
-  const size = pick([2, 2, 3, 3, 3, between(4, 6), between(4, 6), between(7, 12)])
+  const size = pick([2, 2, 2, 2, 3, 3, 3, 3, 3, 4, 4, 5, between(4, 6), between(7, 12)])
   // Short protocol times let seconds show what otherwise takes minutes: members that outlast a partition, and that do not.
   const hasty = chance(0.6)
-  const millis = given.millis ?? (chance(0.85) ? between(4, 10) : between(20, 60)) * 1_000
+  const pauseMillis = pick([2, 5, 20, 20, 60, 150])
+  const length = pick(size > 5 ? [40, 80] : [30, 60, 60, 120, 120, 300]) * (chance(0.03) ? 4 : 1)
+  const millis = given.millis ?? 1_000 + length * pauseMillis
   const heartbeatMillis = hasty ? 250 : 1_000
   // In modes 0 and 2 nothing outlasts clocks that are further apart than `abandonMillis`, 10 s or, in haste, 2.5 s.
   const jumpMillis = hasty && mode !== 1 ? 1_200 : 5_000
@@ -218,7 +220,9 @@ export const make = (seed: number, given: { readonly mode?: 0 | 1 | 2; readonly 
     } else if (dice < 0.9) {
       if (features.flushes) add({ _tag: "Flush", member })
     } else if (dice < 0.91) {
-      if (features.bursts) add({ _tag: "Burst", member, keys: keys * 4, count: between(50, 600) })
+      if (features.bursts) {
+        add({ _tag: "Burst", member, keys: keys * 4, count: chance(0.1) ? between(200, 800) : between(20, 120) })
+      }
     } else {
       // Two members in one millisecond: collisions are otherwise rare.
       const key = randomKey()
@@ -286,10 +290,9 @@ export const make = (seed: number, given: { readonly mode?: 0 | 1 | 2; readonly 
     join()
     if (chance(0.3)) now += below(500)
   }
-  const pauseMillis = pick([5, 20, 20, 60, 150])
   for (now += chance(0.5) ? 0 : 500; now < millis; now += 1 + below(2 * pauseMillis)) {
     work()
-    if (chance(Math.min(0.5, pauseMillis / 400))) fate()
+    if (chance(Math.min(0.4, 0.05 + pauseMillis / 300))) fate()
   }
   return {
     seed,

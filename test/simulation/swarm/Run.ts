@@ -241,9 +241,12 @@ export const run = Effect.fnUntraced(function*(plan: Plan, log?: (line: string) 
   const healedAt = now
   const settled = (): boolean => fills.length === 0 && Checkers.differences(observer).length === 0
   const comesTogether = plan.mode === 1 && plan.alike
+  const done = (): boolean => !comesTogether || settled()
+  // Without digests nothing but the checks after a death brings others up to date: those have to be removed first.
+  const least = plan.mode === 1 ? 4 : 20
   while (now - healedAt < settleHeartbeatsMax * plan.heartbeatMillis) {
     yield* advanceTo(now + plan.heartbeatMillis)
-    if (comesTogether && now - healedAt >= 4 * plan.heartbeatMillis && settled()) break
+    if (now - healedAt >= least * plan.heartbeatMillis && done()) break
   }
   const settledMillis = now - healedAt
   const converged = (): void => {
