@@ -26,6 +26,7 @@ import type { Delivery, Namespace, Token } from "./Namespace.ts"
 import type { Address, Network, Received } from "./Network.ts"
 import type { Sealing } from "./Sealing.ts"
 import * as Sessions from "./Sessions.ts"
+import type { Witness } from "./Witness.ts"
 
 type Message =
   | { readonly _tag: "Received"; readonly batch: ReadonlyArray<Received> }
@@ -63,6 +64,7 @@ export interface Host {
   /** A clear of all namespaces. */
   /** False: refused, the stamp is too far ahead. */
   readonly clearAll: (clock: number) => boolean
+  readonly witness: Witness | undefined
 }
 
 export interface Listener {
@@ -105,6 +107,12 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<L
   const chargeBytes = kernelChargeBytes(host.datagramBytesMax)
   const deliveries = new Map<Namespace, Delivery>()
   let sweepDue = 0
+
+  const accept = (session: Sessions.Session, header: Datagram.Header): boolean => {
+    const fresh = Sessions.accept(session, header)
+    if (fresh) host.witness?.accepted(host.self, header)
+    return fresh
+  }
 
   const credit = (now: number): number => {
     let active = 0
@@ -175,9 +183,9 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<L
     if (ReceiveStream.abandoned(session.stream)) host.behind(session.id)
     if (proof.nonce.length > 0) sendProof({ id: session.id, address: from }, proof.nonce, now)
     // Read here, so never again.
-    Sessions.accept(session, header)
+    accept(session, header)
     for (const waiting of parked) {
-      if (Sessions.accept(session, waiting.header)) read(session, waiting.body, now)
+      if (accept(session, waiting.header)) read(session, waiting.body, now)
       else counters.refused.replayed++
     }
     ReceiveStream.ackNow(session.stream)
@@ -205,7 +213,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<L
       return
     }
     const newest = Sessions.isNewest(session, header)
-    if (!Sessions.accept(session, header)) {
+    if (!accept(session, header)) {
       counters.refused.replayed++
       return
     }

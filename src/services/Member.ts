@@ -236,7 +236,8 @@ export const make = Effect.fnUntraced(function*(
     control: keeper.control,
     gap: keeper.gap,
     behind: keeper.behind,
-    clearAll
+    clearAll,
+    witness
   }).pipe(
     Scope.provide(scope),
     Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause)))

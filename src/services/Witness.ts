@@ -3,6 +3,7 @@
  * no look from outside shows. Only simulations provide one.
  */
 import * as Context from "effect/Context"
+import type { Header } from "../domain/Datagram.ts"
 import type { Event, Outcome, Replica } from "../domain/Replica.ts"
 import type { MemberId } from "../domain/Stamp.ts"
 
@@ -17,6 +18,8 @@ export interface Witness {
   readonly folded: (member: MemberId, subject: Subject, event: Event, outcome: Outcome) => void
   /** A repair asks its donor for a digest, or took everything: what the donor knew when it was asked is known here. */
   readonly took: (member: MemberId, subject: Subject, donor: MemberId, stage: "asked" | "done") => void
+  /** A datagram was taken for authentic and fresh. */
+  readonly accepted: (member: MemberId, header: Header) => void
 }
 
 /** @category services */

@@ -74,8 +74,8 @@ export interface Cluster {
   readonly advance: (duration: Duration.Input) => Effect.Effect<void>
   /** Ends one supervised fiber of a member, by name; its supervisor starts it anew. */
   readonly killFiber: (name: string, fiber: string) => Effect.Effect<void>
-  /** Shows every fold and repair of every member from now on. Returns what ends that. */
-  readonly witness: (listener: Witnesses.Witness) => () => void
+  /** Shows every fold, repair and accepted datagram of every member from now on. Returns what ends that. */
+  readonly witness: (listener: Partial<Witnesses.Witness>) => () => void
   /** A hash of all that was sent so far: equal for equal seeds. */
   readonly trace: () => string
 }
@@ -111,13 +111,16 @@ export const make = Effect.fnUntraced(function*(settings: {
   hub.tap((sent) => trace.add(base.currentTimeMillisUnsafe(), sent.from, sent.to, sent.payload))
   const outer = yield* Effect.scope
   const alive = new Map<string, Alive>()
-  const witnesses = new Set<Witnesses.Witness>()
+  const witnesses = new Set<Partial<Witnesses.Witness>>()
   const witness: Witnesses.Witness = {
     folded: (...fold) => {
-      for (const each of witnesses) each.folded(...fold)
+      for (const each of witnesses) each.folded?.(...fold)
     },
     took: (...stage) => {
-      for (const each of witnesses) each.took(...stage)
+      for (const each of witnesses) each.took?.(...stage)
+    },
+    accepted: (...datagram) => {
+      for (const each of witnesses) each.accepted?.(...datagram)
     }
   }
   let joined = 0

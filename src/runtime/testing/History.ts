@@ -7,6 +7,7 @@
  * another life.
  */
 import { crc32 } from "node:zlib"
+import type { Header } from "../../domain/Datagram.ts"
 import type { Key } from "../../domain/Key.ts"
 import type { Event, Outcome } from "../../domain/Replica.ts"
 import * as Replica from "../../domain/Replica.ts"
@@ -34,6 +35,8 @@ export interface Life {
   readonly own: Map<Key, Own>
   /** What other members' flushes said that it applied: nothing older may be read. */
   readonly flushed: Map<Key, Own>
+  /** The latest time that expiry was judged by. */
+  judgedMillis: number
   floor: number
   /** The greatest of its own clears. */
   ownFloor: number
@@ -84,6 +87,7 @@ const raiseOwn = (stamps: Map<Key, Own>, key: Key, own: Own): void => {
 export const record = (cluster: Cluster, namespace: string): History => {
   const lives = new Map<string, Life>()
   const written = new Map<string, Written>()
+  const counted = new Map<MemberId, Set<string>>()
   const takes = new Map<MemberId, { readonly donor: Life; readonly gone: Stamps; readonly floor: number }>()
   // Of what these wrote before the recording began, what is seen first is taken for what was written.
   const before = new Set(cluster.nodes().map(({ member }) => member.id))
@@ -106,6 +110,7 @@ export const record = (cluster: Cluster, namespace: string): History => {
         received: new Map(),
         own: new Map(),
         flushed: new Map(),
+        judgedMillis: 0,
         floor: 0,
         ownFloor: 0
       }
@@ -199,7 +204,16 @@ export const record = (cluster: Cluster, namespace: string): History => {
     look(taker.life, taker.namespace, broken)
   }
 
-  cluster.witness({ folded, took })
+  /** Invariant 8: no datagram counts twice at a member. */
+  const accepted = (member: MemberId, { counter, epoch, sender, unicast }: Header): void => {
+    const counters = counted.get(member) ?? new Set()
+    counted.set(member, counters)
+    const id = `${sender}/${epoch}/${unicast}/${counter}`
+    if (counters.has(id)) broken(8, `${nodeOf(member)?.name ?? member} took datagram ${id} twice`)
+    counters.add(id)
+  }
+
+  cluster.witness({ folded, took, accepted })
   return {
     namespace,
     lives,
@@ -219,6 +233,8 @@ const fail: Report = (invariant, message) => {
 
 /** Invariants 2, 3 and 9 of one entry that can be read now. */
 const inspect = (life: Life, entry: Entry, judgedMillis: number, report: Report): void => {
+  if (judgedMillis < life.judgedMillis) report(2, `${life.name} judges expiry by a clock that ran back`)
+  life.judgedMillis = judgedMillis
   const read = `${life.name} reads ${show(entry.key, entry)}`
   if (entry.expiresAt !== 0 && entry.expiresAt <= judgedMillis) report(2, `${read}, which expired`)
   if (entry.clock <= life.floor) report(2, `${read}, which a clear removed`)

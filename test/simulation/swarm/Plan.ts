@@ -37,6 +37,8 @@ export type Action =
   | { readonly _tag: "KillFiber"; readonly member: string; readonly fiber: number }
   /** A datagram that was sent before, so many ago, comes once more. */
   | { readonly _tag: "Replay"; readonly member: string; readonly ago: number }
+  /** Everything that this member could hear since the beginning comes once more. */
+  | { readonly _tag: "ReplayAll"; readonly member: string }
   | { readonly _tag: "Partition"; readonly groups: ReadonlyArray<ReadonlyArray<string>> }
   | { readonly _tag: "Block"; readonly from: string; readonly to: string }
   | { readonly _tag: "Heal" }
@@ -61,8 +63,14 @@ export interface Plan {
   readonly roomy: boolean
   /** Everyone always reaches everyone, if not at the first attempt. */
   readonly connected: boolean
-  /** Ends with a check that idle members are quiet. */
-  readonly quiet: boolean
+  /** Nothing is lost but a datagram in ten: what is lost is always had by asking for it. */
+  readonly gentle: boolean
+  /** All clocks agree. */
+  readonly agreeing: boolean
+  /** Some clock jumps. */
+  readonly jumping: boolean
+  /** Ends with a check that members at rest are quiet and keep nothing. */
+  readonly rests: boolean
 }
 
 const key = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
@@ -278,9 +286,10 @@ export const make = (seed: number, given: { readonly mode?: 0 | 1 | 2; readonly 
       if (features.startsAnew) add({ _tag: "StartAnew", member })
     } else if (dice < 0.96) add({ _tag: "Faults", faults: faults() })
     else if (features.replays && features.sealed) {
-      for (let count = between(1, 40); count > 0; count--) {
-        add({ _tag: "Replay", member: pick(alive), ago: below(chance(0.5) ? 50 : 4_000) })
-      }
+      if (chance(0.3)) add({ _tag: "ReplayAll", member })
+      else {for (let count = between(1, 40); count > 0; count--) {
+          add({ _tag: "Replay", member: pick(alive), ago: below(chance(0.5) ? 50 : 4_000) })
+        }}
     }
   }
 
@@ -294,6 +303,10 @@ export const make = (seed: number, given: { readonly mode?: 0 | 1 | 2; readonly 
     work()
     if (chance(Math.min(0.4, 0.05 + pauseMillis / 300))) fate()
   }
+  const connected = !features.partitions && !features.blocks && !features.pauses && !features.shrinkingMtu &&
+    !features.kills && !features.storms && !features.socketDeaths && !features.jumps && !features.smallBuffers &&
+    !features.leaves && !features.fiberDeaths && lossMax < 0.2
+  const agreeing = !features.skewed && !features.jumps && !features.drift
   return {
     seed,
     mode,
@@ -304,10 +317,11 @@ export const make = (seed: number, given: { readonly mode?: 0 | 1 | 2; readonly 
     alike,
     roomy: mode === 1 && !features.small && !features.differing && !features.fewTombstones && !features.shortHorizon &&
       !features.huge,
-    connected: !features.partitions && !features.blocks && !features.pauses && !features.shrinkingMtu &&
-      !features.kills && !features.storms && !features.socketDeaths && !features.jumps && !features.smallBuffers &&
-      !features.leaves && !features.fiberDeaths && lossMax < 0.2,
-    quiet: !features.often && chance(0.25)
+    connected,
+    gentle: connected && agreeing && lossMax < 0.1 && !features.bursty && !features.huge && !features.startsAnew,
+    agreeing,
+    jumping: features.jumps,
+    rests: !features.often && chance(0.3)
   }
 }
 

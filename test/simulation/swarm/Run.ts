@@ -5,15 +5,18 @@
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import * as TestClock from "effect/testing/TestClock"
 import * as Replica from "../../../src/domain/Replica.ts"
 import * as Stamp from "../../../src/domain/Stamp.ts"
+import * as MemoryNetwork from "../../../src/runtime/MemoryNetwork.ts"
 import * as Checkers from "../../../src/runtime/testing/Checkers.ts"
 import * as Cluster from "../../../src/runtime/testing/Cluster.ts"
 import * as History from "../../../src/runtime/testing/History.ts"
 import type { Cache } from "../../../src/services/Cache.ts"
 import { StandaloneCache } from "../../../src/standalone.ts"
+import * as Fills from "./Fills.ts"
 import type { Action, Key, Plan } from "./Plan.ts"
 import * as Plans from "./Plan.ts"
 
@@ -54,19 +57,23 @@ export const run = Effect.fnUntraced(function*(plan: Plan, log?: (line: string) 
   const observer = Checkers.observe(cluster, namespace)
   const { history } = observer
   const members = new Map<string, Member>()
-  const sent: Array<Uint8Array> = []
+  const sent: Array<MemoryNetwork.Sent> = []
   const fills: Array<{ readonly dueMillis: number; readonly done: () => void }> = []
   let now = 0
   let writes = 0
   let flushes = 0
   let violation: unknown
 
-  if (plan.steps.some(({ action }) => action._tag === "Replay")) {
-    cluster.hub.tap(({ payload }) => {
+  if (plan.steps.some(({ action: { _tag } }) => _tag === "Replay" || _tag === "ReplayAll")) {
+    cluster.hub.tap((datagram) => {
       if (sent.length >= replayableMax) sent.shift()
-      sent.push(payload)
+      sent.push(datagram)
     })
   }
+  const clock = yield* Clock.Clock
+  const watched = Fills.watch(cluster, plan, () => clock.currentTimeMillisUnsafe(), (found) => {
+    violation ??= found
+  })
   if (log !== undefined) cluster.witness(logger(cluster, () => now, log))
 
   // What a waiting fiber finds is thrown on the next look.
@@ -114,6 +121,7 @@ export const run = Effect.fnUntraced(function*(plan: Plan, log?: (line: string) 
     const options = ttl === undefined ? {} : { ttl }
     const computed = Deferred.makeUnsafe<Value>()
     const compute = Effect.suspend(() => {
+      watched.begin(node.member.id, key)
       fills.push({
         dueMillis: now + millis,
         done: () => void Deferred.doneUnsafe(computed, Effect.succeed(value(key, 20)))
@@ -170,8 +178,17 @@ export const run = Effect.fnUntraced(function*(plan: Plan, log?: (line: string) 
         return yield* cluster.killFiber(action.member, fibers[action.fiber % fibers.length])
       }
       case "Replay": {
-        const payload = sent[sent.length - 1 - action.ago]
-        return payload === undefined ? undefined : yield* cluster.hub.inject(action.member, payload, "replayer")
+        const datagram = sent[sent.length - 1 - action.ago]
+        if (datagram !== undefined) yield* cluster.hub.inject(action.member, datagram.payload, "replayer")
+        return
+      }
+      case "ReplayAll": {
+        for (const { from, payload, to } of [...sent]) {
+          if (to === MemoryNetwork.everyone || to === action.member) {
+            yield* cluster.hub.inject(action.member, payload, from)
+          }
+        }
+        return
       }
       case "Flush":
         return void (yield* Effect.forkScoped(flush(node)))
@@ -207,6 +224,7 @@ export const run = Effect.fnUntraced(function*(plan: Plan, log?: (line: string) 
           }
       }
     })
+    writtenThrough(node, action)
   })
 
   const leave = Effect.fnUntraced(function*(name: string) {
@@ -255,13 +273,26 @@ export const run = Effect.fnUntraced(function*(plan: Plan, log?: (line: string) 
   }
   yield* advanceTo(now + 2 * plan.heartbeatMillis)
   converged()
-  if (plan.quiet) {
+  if (plan.gentle) nothingGivenUp(cluster)
+  if (plan.rests) {
     // Until those that died are removed, others ask for them.
     yield* advanceTo(Math.max(now, healedAt + 16 * plan.heartbeatMillis) + 2_000)
+    const flushing = yield* Effect.forEach(
+      cluster.nodes(),
+      (node) => Effect.forkScoped(node.mccache.flush({ timeout: 60 }))
+    )
+    yield* advanceTo(now + 4 * plan.heartbeatMillis)
+    for (const [index, node] of cluster.nodes().entries()) {
+      const exit = flushing[index].pollUnsafe()
+      if (exit === undefined || Exit.isFailure(exit)) {
+        throw new Checkers.Violation(9, `everything is healed, but a flush of ${node.name} does not succeed`)
+      }
+    }
     const since = observer.datagrams
     yield* advanceTo(now + 20 * plan.heartbeatMillis)
     Checkers.quiet(observer, since, 20 * plan.heartbeatMillis / 1_000, plan.heartbeatMillis)
     converged()
+    atRest(cluster)
   }
   look()
   const result: Result = {
@@ -274,6 +305,41 @@ export const run = Effect.fnUntraced(function*(plan: Plan, log?: (line: string) 
   }
   return result
 })
+
+/** Invariant 10: what was written here is what the next line reads. */
+const writtenThrough = ({ member, name }: Cluster.Node, action: Action): void => {
+  if (action._tag !== "Set" && action._tag !== "Delete") return
+  const found = member.cache(namespace).metadata(action.key)
+  if (action._tag === "Delete" ? found === undefined : found?.writer === member.id) return
+  throw new Checkers.Violation(10, `${name} does not read its own ${action._tag} of ${JSON.stringify(action.key)}`)
+}
+
+/** Invariant 7: what is lost is had by asking for it again; a repair, which costs more, is for what is not kept any more. */
+const nothingGivenUp = (cluster: Cluster.Cluster): void => {
+  for (const { member, name } of cluster.nodes()) {
+    const { abandoned } = member.localMetrics(namespace).network
+    if (abandoned > 0) throw new Checkers.Violation(7, `${name} gave up ${abandoned} datagrams that were to be had`)
+  }
+}
+
+/** Invariant 6: at rest nothing is kept that nobody needs, and everyone knows who is there. */
+const atRest = (cluster: Cluster.Cluster): void => {
+  const alive = new Set(cluster.nodes().map(({ member }) => member.id))
+  for (const { member, name } of cluster.nodes()) {
+    const { network } = member.localMetrics(namespace)
+    const outbox = member.namespaces().get(namespace)?.outbox.size ?? 0
+    if (network.retainedBytes > 0 || network.reassemblyBytes > 0 || outbox > 0) {
+      throw new Checkers.Violation(
+        6,
+        `${name} at rest keeps ${network.retainedBytes} bytes for repeats, ${network.reassemblyBytes} in reassembly, ${outbox} keys to send`
+      )
+    }
+    const known = member.members().map(({ id }) => id)
+    if (known.length !== alive.size || known.some((id) => !alive.has(id))) {
+      throw new Checkers.Violation(6, `${name} knows ${known.length} members, but ${alive.size} are alive`)
+    }
+  }
+}
 
 /** What every member that could give the namespace holds now. */
 const knownToAll = (cluster: Cluster.Cluster): Map<Key, Stamp.Stamp> => {
