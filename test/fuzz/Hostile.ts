@@ -36,7 +36,7 @@ const keyOf = ({ dice }: Scene): Key =>
 
 /** Also what cannot be a key. */
 const anyKey = (scene: Scene): Key =>
-  scene.dice.chance(0.98) ? keyOf(scene) : scene.dice.pick(["", "\ud800", "k".repeat(5_000)])
+  scene.dice.chance(0.998) ? keyOf(scene) : scene.dice.pick(["", "\ud800", "k".repeat(5_000)])
 
 /** A stamp's clock: about now, long ago, or so far ahead that it must be refused. */
 const clockOf = ({ dice, nowMillis }: Scene): number => {
@@ -56,7 +56,7 @@ const clockOf = ({ dice, nowMillis }: Scene): number => {
 /** Mostly a line long past: one near to now makes everything go, after which little else is tried. */
 const lineOf = (scene: Scene): number => {
   const { dice } = scene
-  if (dice.chance(0.02)) return clockOf(scene)
+  if (dice.chance(0.002)) return clockOf(scene)
   return dice.chance(0.5)
     ? 0
     : dice.pick([dice.below(1_000), 2 ** 53 - 1, Stamp.fromMillis(scene.nowMillis() + 60_000)])
@@ -100,7 +100,7 @@ const summary = (scene: Scene): NamespaceSummary => {
   return {
     name,
     // Right most of the time: a member whose options differ is not listened to any more.
-    fingerprint: known !== undefined && dice.chance(0.98) ? known.fingerprint : dice.pick(["", "x".repeat(200)]),
+    fingerprint: known !== undefined && dice.chance(0.995) ? known.fingerprint : dice.pick(["", "x".repeat(200)]),
     sizing: known !== undefined && dice.chance(0.9) ? known.sizing : "other",
     floor: lineOf(scene),
     forget: dice.magnitude(),
@@ -141,7 +141,7 @@ export const control = (scene: Scene, highest: number): Control => {
         _tag: "PULSE",
         lowest: dice.chance(0.9) ? 0 : many,
         // A number far ahead makes the receiver start at the end: seldom, so that streams go on.
-        highest: dice.chance(0.9) ? highest + dice.below(20) : dice.chance(0.5) ? highest + dice.below(200_000) : 0,
+        highest: dice.chance(0.997) ? highest + dice.below(4) : dice.chance(0.5) ? highest + dice.below(200_000) : many,
         physicalMillis: physical(scene),
         ready: dice.chance(0.8),
         asks: dice.chance(0.3),
@@ -220,16 +220,16 @@ const parts = (scene: Scene): ReadonlyArray<Uint8Array> => {
   const { dice } = scene
   const written = OperationCodec.encodeWrite(write(scene), scene.self).slice()
   const whole = dice.chance(0.5) && scene.willBeWhole(written) ? written : dice.bytes(dice.between(1, 500))
-  const total = dice.chance(0.7) ? whole.length : dice.magnitude()
+  const total = dice.chance(0.85) ? whole.length : dice.magnitude()
   const id = dice.chance(0.5) ? dice.below(2_000) : dice.magnitude()
   const size = dice.pick([1, 7, 100, whole.length])
   const made: Array<Uint8Array> = []
   const crc = dice.chance(0.9) ? checksum(whole) : dice.below(2 ** 32)
   for (let offset = 0; offset < whole.length && made.length < 60; offset += size) {
-    if (dice.chance(0.1)) continue
+    if (dice.chance(0.03)) continue
     const bytes = whole.subarray(offset, offset + size)
-    const at = dice.chance(0.95) ? offset : dice.magnitude()
-    const length = dice.chance(0.99) ? bytes.length : dice.magnitude()
+    const at = dice.chance(0.995) ? offset : dice.magnitude()
+    const length = dice.chance(0.999) ? bytes.length : dice.magnitude()
     made.push(
       Uint8Array.of(1, ...varint(id), ...varint(total), ...varint(at), ...crcBytes(crc), ...varint(length), ...bytes)
     )
@@ -258,9 +258,9 @@ export const pieces = (scene: Scene, highest: number, numbered: boolean): Uint8A
 /** The answer to a request of somebody who takes this member for a donor. */
 export const reply = (scene: Scene, request: Operation): Uint8Array | undefined => {
   const { dice } = scene
-  const status = dice.chance(0.9) ? "ok" as const : dice.pick(["closed", "later", "options"] as const)
+  const status = dice.chance(0.98) ? "ok" as const : dice.pick(["closed", "later", "options"] as const)
   const writers = [scene.self, ...scene.others]
-  const writer = () => dice.chance(0.98) ? dice.below(writers.length) : dice.magnitude()
+  const writer = () => dice.chance(0.998) ? dice.below(writers.length) : dice.magnitude()
   const stamp = () => ({ key: anyKey(scene), clock: clockOf(scene), writer: writer() })
   const kind = () => dice.chance(0.7) ? 0 as const : dice.pick([1, 2, 3, 4] as const)
   const lines = { floor: lineOf(scene), forget: lineOf(scene) }
@@ -271,7 +271,11 @@ export const reply = (scene: Scene, request: Operation): Uint8Array | undefined 
         quantum: dice.chance(0.9) ? Math.floor(scene.nowMillis() / 2_000) : dice.magnitude(),
         ...lines,
         count: dice.magnitude(),
-        hashes: Array.from({ length: dice.chance(0.9) ? 512 : dice.below(600) }, () => dice.below(2 ** 32))
+        hashes: Array.from(
+          { length: dice.chance(0.95) ? 512 : dice.below(600) },
+          // An empty bucket is 0: what is not is listed.
+          () => dice.chance(0.95) ? 0 : dice.below(2 ** 32)
+        )
       })
     case "LISTING":
       return Loose.listing({
@@ -281,7 +285,7 @@ export const reply = (scene: Scene, request: Operation): Uint8Array | undefined 
         writers,
         items: Array.from(
           { length: dice.pick([0, 1, 20]) },
-          () => ({ ...stamp(), kind: kind(), bytes: dice.magnitude() })
+          () => ({ ...stamp(), kind: kind(), bytes: dice.chance(0.9) ? dice.below(500) : dice.magnitude() })
         )
       })
     case "WANT":

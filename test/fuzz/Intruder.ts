@@ -130,7 +130,7 @@ export class Intruder {
   #reply(id: string, to: string, request: Extract<Operation, { readonly request: number }>): void {
     const reply = Hostile.reply(this.#scene, request)
     if (reply === undefined) return
-    const bytes = this.#dice.chance(0.9)
+    const bytes = this.#dice.chance(0.97)
       ? reply
       : Mutations.mutant(this.#dice, [reply, ...this.#scene.contents.replies])
     const copies = OperationCodec.replies.copies.decode(bytes)
@@ -146,13 +146,13 @@ export class Intruder {
       }
     }
     const size = this.#dice.pick([1_200, 1_200, 1_200, 100, 1_000])
-    const total = this.#dice.chance(0.98) ? bytes.length : this.#dice.magnitude()
+    const total = this.#dice.chance(0.995) ? bytes.length : this.#dice.magnitude()
     for (let offset = 0; offset < bytes.length; offset += size) {
       this.#control(id, to, {
         _tag: "REPLY",
         request: request.request,
         total,
-        offset: this.#dice.chance(0.99) ? offset : this.#dice.magnitude(),
+        offset: this.#dice.chance(0.998) ? offset : this.#dice.magnitude(),
         crc: checksum(bytes),
         bytes: bytes.slice(offset, offset + size)
       })
@@ -210,14 +210,16 @@ export class Intruder {
   #body(pieces: Uint8Array, numbered: boolean): Uint8Array {
     const dice = this.#dice
     if (!numbered) return dice.chance(0.98) ? Framing.controlBody(pieces) : Uint8Array.of(dice.below(256), ...pieces)
-    // Numbers that repeat, or leave gaps small, large and absurd.
-    const number = dice.chance(0.9)
-      ? ++this.#number
-      : dice.chance(0.5)
-      ? dice.below(this.#number + 1)
-      // An absurd one ends the stream: what follows counts as seen.
-      : this.#number + (dice.chance(0.98) ? dice.below(100) : dice.magnitude() % 2 ** 46)
-    if (number > this.#number && number < this.#number + 200) this.#number = number
+    const luck = dice.below(10_000)
+    if (luck === 0) {
+      // An absurd number ends the stream, as all that follows counts as seen: it goes and comes again.
+      for (const [id, to] of this.#names) this.#control(id, to, { _tag: "LEAVE" })
+      return Framing.dataBody(1 + (dice.magnitude() % 2 ** 46), pieces, true)
+    }
+    // Numbers that repeat, or leave gaps.
+    if (luck < 500) return Framing.dataBody(1 + dice.below(this.#number + 1), pieces, false)
+    this.#number += luck < 1_000 ? dice.between(2, 100) : 1
+    const number = this.#number
     return Framing.dataBody(number, pieces, dice.chance(0.05))
   }
 
