@@ -8,6 +8,8 @@ import * as Reassembly from "../../src/domain/Reassembly.ts"
 import * as Stamp from "../../src/domain/Stamp.ts"
 import { structured, Undecodable } from "../../src/services/ValueCodec.ts"
 import type { Contents } from "./Capture.ts"
+import * as Configurations from "./Configurations.ts"
+import { Defect } from "./Defect.ts"
 
 /** A decoder under test. */
 export interface Decoder {
@@ -16,11 +18,6 @@ export interface Decoder {
   readonly decode: (bytes: Uint8Array) => boolean
   /** Good input, to be damaged. */
   readonly corpus: (contents: Contents) => ReadonlyArray<Uint8Array>
-}
-
-/** Something that a decoder let pass, or did, that it must not. */
-export class Defect extends Error {
-  override readonly name = "Defect"
 }
 
 const require = (condition: boolean, what: string): void => {
@@ -124,5 +121,6 @@ export const decoders = (): ReadonlyArray<Decoder> => [
   { name: "operation", decode: operation, corpus: ({ records }) => records },
   { name: "reply", decode: reply, corpus: ({ replies }) => replies },
   { name: "message pack", decode: (bytes) => MessagePack.isAcceptable(bytes), corpus: ({ values }) => values },
-  { name: "value", decode: value, corpus: ({ values }) => values }
+  { name: "value", decode: value, corpus: ({ values }) => values },
+  { name: "configuration", decode: Configurations.attempt, corpus: ({ datagrams }) => datagrams }
 ]

@@ -5,7 +5,7 @@ import type { Write } from "../../src/domain/Operation.ts"
 import type { Record } from "../../src/domain/Record.ts"
 import * as Stamp from "../../src/domain/Stamp.ts"
 import type * as Cluster from "../../src/runtime/testing/Cluster.ts"
-import { Defect } from "./Decoders.ts"
+import { Defect } from "./Defect.ts"
 
 const idOf = (namespace: string, key: Key, stamp: Stamp.Stamp): string =>
   `${namespace}/${typeof key}:${key}@${stamp.clock}/${stamp.writer}`

@@ -15,7 +15,7 @@ import * as Cluster from "../../src/runtime/testing/Cluster.ts"
 import type { MemberMetrics } from "../../src/services/Reports.ts"
 import * as Sealing from "../../src/services/Sealing.ts"
 import * as Capture from "./Capture.ts"
-import { Defect } from "./Decoders.ts"
+import { Defect } from "./Defect.ts"
 import { Dice } from "./Dice.ts"
 import * as Intruders from "./Intruder.ts"
 import { Ledger } from "./Ledger.ts"
@@ -38,7 +38,6 @@ export interface Result {
   readonly worstBatchMillis: number
   /** The median over turns of single datagrams, in milliseconds. */
   readonly medianMillis: number
-  readonly members: number
 }
 
 const nothing: ReadonlyArray<never> = []
@@ -119,7 +118,7 @@ const headerLike = (dice: Dice): Uint8Array => {
   return bytes
 }
 
-/** Lays a siege. `measure` is a clock in milliseconds; `underWay` is told now and then, for progress. */
+/** Lays a siege. `measure` is a clock in milliseconds. */
 export const lay = Effect.fnUntraced(function*(settings: {
   readonly seed: number
   readonly kind: Kind
@@ -264,7 +263,7 @@ const besiege = Effect.fnUntraced(function*(
   }
   yield* cluster.advance("1 second")
   look()
-  const { network, operations, refused } = victim.member.localMetrics()
+  const { operations, refused } = victim.member.localMetrics()
 
   yield* aftermath(cluster, nodes, observers)
   return {
@@ -273,8 +272,7 @@ const besiege = Effect.fnUntraced(function*(
     operations: total(operations.in) - total(metricsBefore.operations.in),
     worstMillis,
     worstBatchMillis,
-    medianMillis: singles.sort((a, b) => a - b)[singles.length >> 1] ?? 0,
-    members: network.datagramsIn
+    medianMillis: singles.sort((a, b) => a - b)[singles.length >> 1] ?? 0
   }
 })
 
