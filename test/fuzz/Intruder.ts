@@ -187,6 +187,11 @@ export class Intruder {
     return this.#answers.splice(0)
   }
 
+  /** A datagram of this body, to one member. */
+  sealed(id: string, body: Uint8Array): Uint8Array {
+    return this.#sealing.seal(body, id)
+  }
+
   /** One more hostile datagram. */
   shoot(): Shot {
     const dice = this.#dice
