@@ -25,7 +25,7 @@ if (![datagramsMax, seed, minutes].every((number) => Number.isFinite(number) && 
 
 /** The worst of a round may be a pause of the machine: its median over rounds may not. */
 const worstMillisMax = 50
-/** What the heap may grow by over the whole run. */
+/** What the heap may grow by over a round, with all that checks it, and over the whole run. */
 const heapGrowthBytesMax = 64 * 1_048_576
 const perRound = { decoder: 30_000, configuration: 2_000, siege: 6_000, hostile: 6_000 } as const
 
@@ -44,6 +44,7 @@ interface Round {
   readonly accepted: number
   readonly refused: { readonly [reason: string]: number }
   readonly worstMillis: number
+  readonly heapGrowthBytes: number
 }
 
 const captures = await Run.capture()
@@ -66,12 +67,14 @@ const rows: ReadonlyArray<Row> = [
         const decoder = decoders().find((each) => each.name === name)
         if (decoder === undefined) throw new Error(`There is no decoder ${name}.`)
         const count = name === "configuration" ? perRound.configuration : perRound.decoder
+        const heapBytes = Run.heapBytes()
         const outcome = Run.feed(decoder, Run.inputs(decoder, generator, captures.contents, seed), count)
         return Promise.resolve({
           datagrams: count,
           accepted: outcome.accepted,
           refused: { malformed: count - outcome.accepted },
-          worstMillis: outcome.worstAgainMillis
+          worstMillis: outcome.worstAgainMillis,
+          heapGrowthBytes: Run.heapBytes() - heapBytes
         })
       })
     )
@@ -85,17 +88,13 @@ const rows: ReadonlyArray<Row> = [
           datagrams: result.datagrams,
           accepted: result.operations,
           refused: result.refused,
-          worstMillis: result.worstMillis
+          worstMillis: result.worstMillis,
+          heapGrowthBytes: result.heapGrowthBytes
         }
       })
     )
   )
 ].filter(({ name }) => values.only === undefined || name === values.only)
-
-const collect = (): number => {
-  globalThis.gc?.()
-  return process.memoryUsage().heapUsed
-}
 
 const median = (of: ReadonlyArray<number>): number => [...of].sort((a, b) => a - b)[of.length >> 1] ?? 0
 
@@ -129,7 +128,7 @@ process.on("unhandledRejection", (error) => fail("an unhandled rejection", curre
 process.on("uncaughtException", (error) => fail("an uncaught exception", current.name, current.round, error))
 
 const begun = performance.now()
-const heapBefore = collect()
+const heapBefore = Run.heapBytes()
 let datagrams = 0
 let round = seed
 let told = 0
@@ -137,9 +136,11 @@ for (; datagrams < datagramsMax && performance.now() - begun < minutes * 60_000;
   for (const each of rows) {
     if (datagrams >= datagramsMax) break
     current = { name: each.name, round }
-    const before = collect()
     const outcome = await each.run(round).catch((error: unknown) => fail("a check failed", each.name, round, error))
-    each.heapGrowthMax = Math.max(each.heapGrowthMax, collect() - before)
+    each.heapGrowthMax = Math.max(each.heapGrowthMax, outcome.heapGrowthBytes)
+    if (globalThis.gc !== undefined && outcome.heapGrowthBytes > heapGrowthBytesMax) {
+      fail(`the heap grew by ${mebibytes(outcome.heapGrowthBytes)} MiB`, each.name, round)
+    }
     each.datagrams += outcome.datagrams
     each.accepted += outcome.accepted
     each.worst.push(outcome.worstMillis)
@@ -156,7 +157,7 @@ for (; datagrams < datagramsMax && performance.now() - begun < minutes * 60_000;
   }
 }
 const seconds = (performance.now() - begun) / 1_000
-const growth = collect() - heapBefore
+const growth = Run.heapBytes() - heapBefore
 console.log(table())
 console.log(
   `\n${datagrams.toLocaleString("en-US")} datagrams, seeds ${seed} to ${round - 1}, ${

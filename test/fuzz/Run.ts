@@ -27,6 +27,12 @@ export const capture = async (): Promise<Captures> => {
   return { contents: Capture.contents(unsealed), unsealed, sealed: await simulated(Capture.datagrams(true)) }
 }
 
+/** Bytes of the heap in use: exact where garbage can be collected, with `node --expose-gc`. */
+export const heapBytes = (): number => {
+  globalThis.gc?.()
+  return process.memoryUsage().heapUsed
+}
+
 /** A siege of so many datagrams. */
 export const siege = (
   { contents, sealed, unsealed }: Captures,
@@ -36,7 +42,8 @@ export const siege = (
     ...options,
     contents,
     captured: options.keyed ? sealed : unsealed,
-    measure: () => performance.now()
+    measure: () => performance.now(),
+    heapBytes
   }))
 
 /** What decoders are given. */

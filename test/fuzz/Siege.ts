@@ -38,6 +38,8 @@ export interface Result {
   readonly worstBatchMillis: number
   /** The median over turns of single datagrams, in milliseconds. */
   readonly medianMillis: number
+  /** What the heap grew by from before the first datagram to after the last, all members and checkers alive. */
+  readonly heapGrowthBytes: number
 }
 
 const nothing: ReadonlyArray<never> = []
@@ -128,6 +130,8 @@ export const lay = Effect.fnUntraced(function*(settings: {
   readonly contents: Capture.Contents
   readonly captured: ReadonlyArray<Uint8Array>
   readonly measure: () => number
+  /** Bytes of the heap that are in use. */
+  readonly heapBytes: () => number
 }): Effect.fn.Return<Result, unknown> {
   return yield* besiege(settings).pipe(Effect.scoped)
 })
@@ -219,6 +223,7 @@ const besiege = Effect.fnUntraced(function*(
   const quiet = kind !== "hostile"
   const before = nodes.map(stateOf)
   const metricsBefore = victim.member.localMetrics()
+  const heapBefore = settings.heapBytes()
   const look = (): void => {
     for (const node of nodes) {
       sound(node, nowMillis())
@@ -278,6 +283,7 @@ const besiege = Effect.fnUntraced(function*(
   }
   yield* cluster.advance("1 second")
   look()
+  const heapGrowthBytes = settings.heapBytes() - heapBefore
   const { operations, refused } = victim.member.localMetrics()
 
   yield* aftermath(cluster, nodes, observers)
@@ -287,7 +293,8 @@ const besiege = Effect.fnUntraced(function*(
     operations: total(operations.in) - total(metricsBefore.operations.in),
     worstMillis,
     worstBatchMillis,
-    medianMillis: singles.sort((a, b) => a - b)[singles.length >> 1] ?? 0
+    medianMillis: singles.sort((a, b) => a - b)[singles.length >> 1] ?? 0,
+    heapGrowthBytes
   }
 })
 
