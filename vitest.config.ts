@@ -1,6 +1,6 @@
 import { defineConfig } from "vitest/config"
 
-const simulation = "test/simulation/**/*.test.ts"
+const simulation = ["test/simulation/**/*.test.ts", "test/fuzz/**/*.test.ts"]
 const integration = "test/integration/**/*.test.ts"
 
 export default defineConfig({
@@ -15,7 +15,7 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/**/*.test.ts"],
-          exclude: [simulation, integration],
+          exclude: [...simulation, integration],
           testTimeout: 20_000,
           hookTimeout: 20_000,
           sequence: { groupOrder: 0 }
@@ -26,7 +26,7 @@ export default defineConfig({
         test: {
           // Whole clusters under a virtual clock: slow on a busy machine without being broken.
           name: "simulation",
-          include: [simulation],
+          include: simulation,
           testTimeout: 120_000,
           hookTimeout: 120_000,
           sequence: { groupOrder: 1 }

@@ -7,6 +7,7 @@
  * by `SchemaBinary`.
  */
 import * as Schema from "effect/Schema"
+import * as KeyOf from "./Key.ts"
 
 /** Numbers of the tags. A number is never used again for something else. */
 export const tags = {
@@ -40,7 +41,10 @@ const Text = Schema.String.check(Schema.isMaxLength(1_024))
 /** The longest name of a namespace, in UTF-16 units. */
 export const namespaceLengthMax = 128
 const Namespace = Schema.String.check(Schema.isMaxLength(namespaceLengthMax))
-const Key = Schema.Union([Schema.String.check(Schema.isMaxLength(4_096)), Schema.Finite])
+/** Only what can be a key: another would be held by all and be deleted by nobody. */
+const Key = Schema.Union([Schema.String, Schema.Finite]).check(
+  Schema.makeFilter((key) => KeyOf.problem(key) === undefined)
+)
 /** As many keys as a request of one datagram may hold. */
 const Keys = Schema.Array(Key).check(Schema.isMaxLength(1_024))
 const Nonce = Schema.Uint8Array.check(Schema.makeFilter((bytes) => bytes.length === 16 || bytes.length === 0))

@@ -256,6 +256,13 @@ export const encodeControl = (operation: Control): Uint8Array => {
   return record
 }
 
+/** Whether a record is of a tag that there is in this version; it may be malformed all the same. */
+export const isKnown = (record: Uint8Array): boolean => tagOf.has(record[0])
+
+/** Whether a record is of one of the tags that strangers meet by. */
+export const isHandshake = (record: Uint8Array): boolean =>
+  record[0] === Op.tags.CHALLENGE || record[0] === Op.tags.PROOF
+
 /** Decodes a record that `sender` sent. A `PUT`'s value is a view of the record. */
 export const decode = (record: Uint8Array, sender: Stamp.MemberId): Operation | undefined => {
   if (record.length < 1) return undefined

@@ -207,7 +207,9 @@ export const onListing = (self: Repair, theirs: Listing, nowMillis: number): Rea
     if (item.clock <= replica.floor) continue
     const held = Replica.record(replica, item.key)
     if (item.kind === 0 && item.bytes > replica.options.cacheSizeBytes) {
-      Replica.outgrow(replica, item)
+      // No copy comes for it, which would be held against the clock: rule 1 is its listing's.
+      if (HybridClock.observe(replica.clock, item.clock, nowMillis)) Replica.outgrow(replica, item)
+      else self.spoiled = true
       continue
     }
     if (held === undefined) {

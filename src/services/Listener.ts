@@ -146,6 +146,8 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<L
     Framing.readBody(body, {
       data: () => undefined,
       whole: (record) => {
+        // Of a stranger nothing else is read: what it sends waits, and may cost little until it is trusted.
+        if (!sessions.trusted.has(header.sender) && !OperationCodec.isHandshake(record)) return
         const operation = OperationCodec.decode(record, header.sender)
         if (operation === undefined) return
         if (operation._tag !== "CHALLENGE" && operation._tag !== "PROOF") {
@@ -232,6 +234,12 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<L
       const operation = OperationCodec.decode(bytes, session.id)
       if (operation === undefined) {
         counters.refused.malformed++
+        // A later version may know more tags. But no member sends what is no operation, and to find that out may take
+        // milliseconds, as the decoder makes room for up to 2^20 items that are only claimed: the rest is not read.
+        if (OperationCodec.isKnown(bytes)) {
+          skip = true
+          if (token !== undefined) token.refused = true
+        }
         return
       }
       count(counters.operationsIn, operation._tag)

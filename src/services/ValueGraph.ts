@@ -327,15 +327,21 @@ const define = (object: { [key: string]: unknown }, key: string, value: unknown)
   } else object[key] = value
 }
 
-/** An array of nothing but holes, as small as that: a length alone would have it allocated in full. */
+/**
+ * An array of nothing but holes, as small as that: a length alone would have it allocated in full. Far out is where an
+ * array keeps what it has in a table instead, and it stays with that when it becomes shorter.
+ */
 const holes = (length: unknown): Array<unknown> => {
   const array: Array<unknown> = []
   if (typeof length !== "number" || !Number.isInteger(length) || length < 0 || length > 0xffff_ffff) {
     return malformed("no length")
   }
   if (length > 0) {
-    array[length - 1] = undefined
-    delete array[length - 1]
+    array[farOut] = undefined
+    delete array[farOut]
+    array.length = length
   }
   return array
 }
+
+const farOut = 0xffff_fffe

@@ -143,4 +143,21 @@ describe("reassembly", () => {
     assert.strictEqual(last(part(0, 15, { crc }), part(10, 5, { crc })), "Corrupt")
     assert.strictEqual(last(part(1, 15, { crc }), part(15, 5, { crc })), "Corrupt")
   })
+
+  it("of very many tiny parts does not stall the receiver when the last one comes", () => {
+    const count = 400_000
+    const crc = checksum(new Uint8Array(count))
+    const reassembly = make()
+    const offsets = shuffled(Array.from({ length: count }, (_, index) => index), mulberry32(3))
+    const last = offsets.pop() ?? 0
+    for (const offset of offsets) {
+      assert.strictEqual(Reassembly.offer(reassembly, part(offset, 1, { total: count, crc }), 0)._tag, "Partial")
+    }
+    const begun = performance.now()
+    const whole = Reassembly.offer(reassembly, part(last, 1, { total: count, crc }), 0)
+    const millis = performance.now() - begun
+    assert.strictEqual(whole._tag, "Whole")
+    // Sorting them takes half a second.
+    assert.isBelow(millis, 200)
+  })
 })

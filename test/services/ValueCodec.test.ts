@@ -384,6 +384,18 @@ describe("hostile bytes", () => {
     assert.isBelow(process.memoryUsage().heapUsed - before, 50_000_000)
   })
 
+  it("that claim many short arrays of nothing take no more memory than bytes of their size explain", () => {
+    const count = 20_000
+    const list = [[0], [1, ...Array.from({ length: count }, (_, index) => [index + 1])]]
+    for (let index = 0; index < count; index++) list.push([2, 1_000])
+    const bytes = Buffer.concat([Uint8Array.of(0xc1), encode(list)])
+    const before = process.memoryUsage().heapUsed
+    const value = ValueCodec.structured<Array<Array<unknown>>>().decode(bytes)
+    assert.isBelow(process.memoryUsage().heapUsed - before, 400 * bytes.length)
+    assert.lengthOf(value, count)
+    assert.isTrue(value.every((each) => each.length === 1_000 && !(999 in each)))
+  })
+
   it("nested beyond the bound are refused, not overflowing the stack", () => {
     isUndecodable(new Uint8Array(1_000_000).fill(0x91))
     isUndecodable(new Uint8Array(1_000_000).fill(0xc1).fill(0x91, 1))
