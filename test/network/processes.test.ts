@@ -20,7 +20,8 @@ const settled = async (what: string, driver: Driver): Promise<void> => {
 const readyTruthfully = async (player: Player, names: ReadonlyArray<string>): Promise<void> => {
   await player.ask("ready")
   const held = new Set((await player.held()).map(({ key }) => key))
-  assert.deepStrictEqual(names.filter((name) => !held.has(name)), [], `${player.label} is ready without them`)
+  const lacking = names.filter((name) => !held.has(name)).length
+  assert.strictEqual(lacking, 0, `invariant 9: ${player.label} is ready and lacks so many of ${names.length}`)
 }
 
 /** So many keys that nobody changes any more, at all members. */
@@ -34,22 +35,26 @@ const kept = async (driver: Driver, writer: Player): Promise<ReadonlyArray<strin
 }
 
 scenarios("processes", (scenario) => {
-  scenario("a member that is killed and started again catches up before it is ready", {}, async ({ driver, players }) => {
-    const names = await kept(driver, players[0])
-    await all(players, (player) => player.work({ clears: 0 }))
-    await sleep(1_000)
-    const survivors = players.filter((player) => player !== players[3])
-    await driver.kill(players[3])
-    await sleep(1_000)
-    const started = performance.now()
-    const again = await driver.start(3)
-    await readyTruthfully(again, names)
-    measured(`killed and restarted: ready ${Math.round(performance.now() - started)} ms after its start`)
-    await again.work({ clears: 0 })
-    await sleep(1_000)
-    await settled("killed and restarted", driver)
-    assert.strictEqual(driver.players.length, survivors.length + 1)
-  })
+  scenario(
+    "a member that is killed and started again catches up before it is ready",
+    {},
+    async ({ driver, players }) => {
+      const names = await kept(driver, players[0])
+      await all(players, (player) => player.work({ clears: 0 }))
+      await sleep(1_000)
+      const survivors = players.filter((player) => player !== players[3])
+      await driver.kill(players[3])
+      await sleep(1_000)
+      const started = performance.now()
+      const again = await driver.start(3)
+      await readyTruthfully(again, names)
+      measured(`killed and restarted: ready ${Math.round(performance.now() - started)} ms after its start`)
+      await again.work({ clears: 0 })
+      await sleep(1_000)
+      await settled("killed and restarted", driver)
+      assert.strictEqual(driver.players.length, survivors.length + 1)
+    }
+  )
 
   scenario("a member that was stopped for 20 s resurrects nothing", {}, async ({ driver, players }) => {
     const names = await kept(driver, players[0])
@@ -99,6 +104,9 @@ scenarios("processes", (scenario) => {
     await sleep(8_000)
     for (const player of players) assert.isDefined(await driver.flushed(player, "busy"))
     await settled("50 ms stalls", driver)
-    assert.deepStrictEqual((await players[0].members()).map(({ state }) => state).filter((state) => state === "suspect"), [])
+    assert.deepStrictEqual(
+      (await players[0].members()).map(({ state }) => state).filter((state) => state === "suspect"),
+      []
+    )
   })
 })

@@ -53,25 +53,29 @@ scenarios("surroundings", (scenario) => {
     }
   )
 
-  scenario("an interface that loses its address and gets it back is used again", {}, async ({ driver, lan, players }) => {
-    await all(players, (player) => player.work())
-    await sleep(1_000)
-    lan.address(1, false)
-    await sleep(4_000)
-    lan.address(1, true)
-    await sleep(1_000)
-    await settled("address lost for 4 s", driver)
-    lan.address(1, false)
-    await all(players, (player) => player.work({ seed: 7 }))
-    await sleep(18_000)
-    lan.address(1, true)
-    await sleep(1_000)
-    await settled("address lost for 18 s", driver)
-    await driver.acquainted(players)
-    assert.strictEqual(await driver.flushed(players[1], "address"), 4)
-    assert.strictEqual(await driver.flushed(players[0], "address"), 4)
-    await driver.coherent(healMillis)
-  })
+  scenario(
+    "an interface that loses its address and gets it back is used again",
+    {},
+    async ({ driver, lan, players }) => {
+      await all(players, (player) => player.work())
+      await sleep(1_000)
+      lan.address(1, false)
+      await sleep(4_000)
+      lan.address(1, true)
+      await sleep(1_000)
+      await settled("address lost for 4 s", driver)
+      lan.address(1, false)
+      await all(players, (player) => player.work({ seed: 7 }))
+      await sleep(18_000)
+      lan.address(1, true)
+      await sleep(1_000)
+      await settled("address lost for 18 s", driver)
+      await driver.acquainted(players)
+      assert.strictEqual(await driver.flushed(players[1], "address"), 4)
+      assert.strictEqual(await driver.flushed(players[0], "address"), 4)
+      await driver.coherent(healMillis)
+    }
+  )
 
   for (const packetMtu of [undefined, 1_232]) {
     scenario(
