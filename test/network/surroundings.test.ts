@@ -41,7 +41,7 @@ scenarios("surroundings", (scenario) => {
     "a member with the smallest receive buffer gets everything",
     { birth: (host) => host === 2 ? { options: { protocol: { receiveBufferBytes: 65_536 } } } : {} },
     async ({ driver, lan, players }) => {
-      await all(players, (player) => player.work({ apertureMillis: 2, clears: 0, bytesMin: 100, bytesMax: 30_000 }))
+      await all(players, (player) => player.work({ clears: 0, bytesMin: 100, bytesMax: 10_000 }))
       // While it does not read, nothing but its buffer takes what comes.
       await players[2].ask("stall", 100, 400)
       await sleep(10_000)
@@ -82,7 +82,7 @@ scenarios("surroundings", (scenario) => {
       `links with an MTU of 1280 carry packets of ${packetMtu ?? "the default size"}`,
       { mtuBytes: 1_280, ...packetMtu === undefined ? {} : { options: { packetMtu } } },
       async ({ driver, players }) => {
-        await all(players, (player) => player.work({ bytesMin: 100, bytesMax: 60_000, clears: 0 }))
+        await all(players, (player) => player.work({ apertureMillis: 50, bytesMin: 100, bytesMax: 60_000, clears: 0 }))
         await sleep(3_000)
         for (const player of players) assert.strictEqual(await driver.flushed(player, "narrow"), 4)
         await settled(`MTU 1280, packets of ${packetMtu ?? "default"}`, driver)
