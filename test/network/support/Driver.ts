@@ -15,7 +15,7 @@ const clock = new URL("clock.ts", import.meta.url).href
 export interface Settings {
   readonly options?: Options
   readonly lookMillis?: number
-  readonly tellChanges?: boolean
+  readonly tell?: "changes" | "removals"
   /** A member that is told nothing ends by itself after so long. */
   readonly lifeMillis?: number
   /** Values remembered per key, for invariant 4. */
@@ -173,7 +173,7 @@ export class Driver {
 
   /** Starts a member at a host; it is open when this resolves, and perhaps not ready. */
   async start(host: number, birth: Birth = {}): Promise<Player> {
-    const { lifeMillis = 240_000, lookMillis = 50, options, tellChanges = true } = this.#settings
+    const { lifeMillis = 240_000, lookMillis = 50, options, tell = "changes" } = this.#settings
     const start = {
       options: {
         cluster: "network",
@@ -186,7 +186,7 @@ export class Driver {
         ...birth.options
       },
       lookMillis,
-      tellChanges,
+      tell,
       lifeMillis
     }
     const preload = birth.clockOffsetMillis === undefined ? [] : ["--import", clock]

@@ -8,7 +8,8 @@ interface Start {
   readonly options: Options
   /** Between two looks at everything; 0: never. */
   readonly lookMillis: number
-  readonly tellChanges: boolean
+  /** What of `on("change")` is told: what went is needed to know that nothing else is missing. */
+  readonly tell: "changes" | "removals"
   readonly lifeMillis: number
 }
 
@@ -175,19 +176,20 @@ const perform = async ({ args, name }: Question): Promise<unknown> => {
       globalThis.gc?.()
       return process.memoryUsage()
     case "close":
+      clearInterval(working)
+      clearInterval(looking)
       return mccache.close()
     default:
       throw new Error(`There is no ${name}.`)
   }
 }
 
-if (start.tellChanges) {
-  cache.on("change", ({ key, stamp, type }) => {
-    facts.push(["change", String(key), type, [stamp.clock, stamp.writer]])
-    see(String(key))
-  })
-}
-if (start.lookMillis > 0) setInterval(look, start.lookMillis)
+cache.on("change", ({ key, stamp, type }) => {
+  if (type === "set" && start.tell === "removals") return
+  facts.push(["change", String(key), type, [stamp.clock, stamp.writer]])
+  see(String(key))
+})
+const looking = start.lookMillis > 0 ? setInterval(look, start.lookMillis) : undefined
 setInterval(report, tellMillis)
 
 createInterface({ input: process.stdin })
