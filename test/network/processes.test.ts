@@ -1,14 +1,10 @@
 /** Processes that are killed, stopped, restarted, and too busy. */
 import { assert } from "@effect/vitest"
 import { setTimeout as sleep } from "node:timers/promises"
-import { type Driver, type Player } from "./support/Driver.ts"
+import { all, type Driver, type Player } from "./support/Driver.ts"
 import { measured, scenarios } from "./support/Scenario.ts"
 
 const healMillis = 10_000
-
-const all = async (players: ReadonlyArray<Player>, act: (player: Player) => Promise<unknown>): Promise<void> => {
-  await Promise.all(players.map(act))
-}
 
 const settled = async (what: string, driver: Driver): Promise<void> => {
   await all(driver.players, (player) => player.rest())

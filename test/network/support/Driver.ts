@@ -290,6 +290,14 @@ export class Driver {
 const textOf = (held: ReadonlyArray<Held>): string =>
   held.map(({ crc, digest, key, stamp }) => `${key} ${stamp.join("@")} ${crc} ${digest}`).sort().join("\n")
 
+/** Has all of them do something at the same time. */
+export const all = async (
+  players: ReadonlyArray<Player>,
+  act: (player: Player) => Promise<unknown>
+): Promise<void> => {
+  await Promise.all(players.map(act))
+}
+
 /** Looks until it holds; fails with what was seen last when time is up. */
 export const eventually = async <A>(
   look: () => Promise<A>,
