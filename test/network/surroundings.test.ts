@@ -78,9 +78,9 @@ scenarios("surroundings", (scenario) => {
       `links with an MTU of 1280 carry packets of ${packetMtu ?? "the default size"}`,
       { mtuBytes: 1_280, ...packetMtu === undefined ? {} : { options: { packetMtu } } },
       async ({ driver, players }) => {
-        await all(players, (player) => player.work({ apertureMillis: 50, bytesMin: 100, bytesMax: 60_000, clears: 0 }))
+        await all(players, (player) => player.work({ apertureMillis: 100, bytesMin: 100, bytesMax: 60_000, clears: 0 }))
         await sleep(3_000)
-        for (const player of players) assert.strictEqual(await driver.flushed(player, "narrow"), 4)
+        for (const player of players) assert.strictEqual(await driver.flushed(player, "narrow", 30), 4)
         await settled(`MTU 1280, packets of ${packetMtu ?? "default"}`, driver)
         const { network } = await players[0].metrics()
         measured(`MTU 1280: ${network.bytesIn} bytes in, lost ${network.lost}, failures ${network.sendFailures}`)

@@ -20,6 +20,7 @@ export interface Question {
  * - `read`: it reads a value under the stamp, of which it says the digest and the cache's own checksum.
  * - `miss`: it reads nothing.
  * - `change`: the cache told of a change by `on("change")`.
+ * - `event`: the cluster event `clock`: by how much it corrects its clock, and by how much it is late itself.
  */
 export type Fact =
   | readonly ["set", key: string, stamp: Stamp, digest: string]
@@ -27,6 +28,7 @@ export type Fact =
   | readonly ["read", key: string, stamp: Stamp, digest: string]
   | readonly ["miss", key: string]
   | readonly ["change", key: string, type: string, stamp: Stamp]
+  | readonly ["event", type: string, detail: string]
 
 /** What a member holds, read by `peek` and `metadata` in one turn. */
 export interface Held {

@@ -267,8 +267,10 @@ export class Driver {
   async flushed(writer: Player, name: string, seconds = 10): Promise<number | undefined> {
     const keys = Array.from({ length: 8 }, (_, index) => `${name}/${writer.host}/${index}`)
     for (const key of keys) await writer.set(key, `${name} of ${writer.id} in ${key}`)
-    const answer = await writer.ask<Flushed>("flush", seconds).catch(() => undefined)
-    if (answer === undefined) return undefined
+    const answer = await writer.ask<Flushed>("flush", seconds).catch((error: unknown) => {
+      this.history.events.push(`flush, ${name}: ${String(error)}`)
+    })
+    if (answer === undefined) return
     const others = this.players.filter((player) => player !== writer)
     const holding = await Promise.all(others.map(async (player) => {
       const held = new Set((await player.held()).map(({ key }) => key))

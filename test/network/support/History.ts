@@ -41,6 +41,8 @@ const show = (key: string, [clock, writer]: Stamp): string => `${key} at ${clock
 
 export class History {
   readonly violations: Array<string> = []
+  /** Corrections of clocks, and waits that failed: part of some scenarios, and what explains a failure of others. */
+  readonly events: Array<string> = []
   readonly #members = new Map<string, Seen>()
   readonly #values = new Map<string, Map<string, Value>>()
   /** Values remembered for a key; older ones are not judged any more. */
@@ -75,6 +77,8 @@ export class History {
     const seen = this.#of(id)
     const [kind, key] = fact
     switch (kind) {
+      case "event":
+        return void this.events.push(`${seen.label}: ${fact[2]}`)
       case "set": {
         this.#value(seen, key, fact[2], fact[3], true)
         return raise(seen.received, key, fact[2])

@@ -32,6 +32,9 @@ const play = async ({ birth, members = 5, mtuBytes, ...settings }: Setting, act:
     const players = await driver.startAll(members, birth)
     await act({ driver, lan, players })
     driver.history.check()
+  } catch (error) {
+    for (const event of driver.history.events) process.stderr.write(`${event}\n`)
+    throw error
   } finally {
     await driver.close()
   }

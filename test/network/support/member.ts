@@ -189,6 +189,11 @@ cache.on("change", ({ key, stamp, type }) => {
   facts.push(["change", String(key), type, [stamp.clock, stamp.writer]])
   see(String(key))
 })
+mccache.on("event", (event) => {
+  if (event.type !== "clock") return
+  const offsets = mccache.members().map((member) => Math.round(member.clockSkewMillis)).join(", ")
+  facts.push(["event", "clock", `corrected by ${event.correctionMillis} ms; the members are off by ${offsets}`])
+})
 const looking = start.lookMillis > 0 ? setInterval(look, start.lookMillis) : undefined
 setInterval(report, tellMillis)
 
