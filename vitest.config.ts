@@ -2,6 +2,7 @@ import { defineConfig } from "vitest/config"
 
 const simulation = ["test/simulation/**/*.test.ts", "test/fuzz/**/*.test.ts"]
 const integration = "test/integration/**/*.test.ts"
+const network = "test/network/**/*.test.ts"
 
 export default defineConfig({
   test: {
@@ -15,7 +16,8 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/**/*.test.ts"],
-          exclude: [...simulation, integration],
+          // Those of the network have a configuration of their own, and need root.
+          exclude: [...simulation, integration, network],
           testTimeout: 20_000,
           hookTimeout: 20_000,
           sequence: { groupOrder: 0 }

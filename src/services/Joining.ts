@@ -3,7 +3,7 @@
  * Housekeeper.
  *
  * It announces itself (JOIN) every `joinIntervalMillis` until it knows as many members as it was told of, or `joinWaitMillis`
- * are over.
+ * are over, of which only those count in which it could hear.
  *
  * 1. It has *joined* as soon as one that it met can be a donor, or nobody can: when it is alone, or the lowest of those
  *    that start together. Transfers begin.
@@ -41,17 +41,21 @@ export interface Joining {
 
 export const make = (host: Host): Joining => {
   const { membership, protocol, time } = host
-  const startedTicks = time.ticks()
+  let lastTicks = time.ticks()
+  /**
+   * How long this member has listened. While its process stands still it hears nobody, so a turn counts for no more than the
+   * time from one announcement to the next: on a busy host the whole wait may pass before the first answer can be read.
+   */
+  let listenedMillis = 0
   let joined = false
   let acquainted = false
   let ready = false
-  let due = startedTicks
+  let due = lastTicks
   /** How many others there are, as the others say. */
   let told: number | undefined
 
-  const waited = (millis: number): boolean => time.ticks() - startedTicks >= millis
-  const patient = (): boolean => waited(protocol.joinWaitMillis)
-  const tired = (): boolean => waited(10 * protocol.joinWaitMillis)
+  const patient = (): boolean => listenedMillis >= protocol.joinWaitMillis
+  const tired = (): boolean => listenedMillis >= 10 * protocol.joinWaitMillis
   const knowsAll = (): boolean => told !== undefined && membership.members.size >= told
 
   const mayJoin = (): boolean => {
@@ -72,6 +76,8 @@ export const make = (host: Host): Joining => {
     onDue: () => {
       if (ready) return
       const now = time.ticks()
+      listenedMillis += Math.min(now - lastTicks, protocol.joinIntervalMillis)
+      lastTicks = now
       joined ||= mayJoin()
       acquainted ||= joined && hasMetAll()
       if (acquainted && host.caughtUp()) {
