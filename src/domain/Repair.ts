@@ -5,10 +5,10 @@
  * 1. The taker asks for the digest, joins its floor, and notes the donor's forget line: until the end local stamps exceed
  *    it, and keys of equal buckets obey it.
  * 2. It asks for the listing of each bucket that differs, and wants what is newer there, and what it lacks if above its
- *    own F and G. What comes is admitted by its own current F and G.
+ *    own F and G. What comes is admitted by its own current F and G. Every listed stamp advances the clock, wanted or not.
  * 3. When all has come, in one turn: what is held then of a listed bucket, is not in its listing, and is at or below the
- *    listing's G, is dropped; G becomes the greater. A record that is gone, older than listed, or refused leaves the
- *    repair unfinished: no drop, no G. Absence is concluded only from a complete listing.
+ *    listing's G, is dropped; G becomes the greatest that was told. A record that is gone, older than listed, or refused
+ *    leaves the repair unfinished: no drop, no G. Absence is concluded only from a complete listing.
  */
 import * as Digests from "./Digest.ts"
 import * as HybridClock from "./HybridClock.ts"
@@ -138,8 +138,6 @@ export interface Repair {
   readonly listed: Map<number, Listed>
   /** What was asked for and did not come yet, with the stamps that were listed. */
   readonly wanted: Map<Key, Item>
-  /** The least forget line that the donor told: it only rises. */
-  forget: number
   /** Something was gone, older than listed, or refused. */
   spoiled: boolean
 }
@@ -152,7 +150,6 @@ export const start = (replica: Replica.Replica, kind: "repair" | "join", sameSiz
   hold: { forget: 0, equal: new Uint8Array(Digests.buckets) },
   listed: new Map(),
   wanted: new Map(),
-  forget: Infinity,
   spoiled: false
 })
 
@@ -168,7 +165,6 @@ const admit = (self: Repair, floor: number, forget: number, nowMillis: number): 
   }
   // What a member of another size forgot for want of room need not be forgotten here.
   if (!self.sameSizes) return
-  self.forget = Math.min(self.forget, forget)
   // A joiner's live events obey its own line only.
   if (forget > self.hold.forget) self.hold.forget = forget
   replica.holds.add(self.hold)
@@ -205,6 +201,12 @@ export const onListing = (self: Repair, theirs: Listing, nowMillis: number): Rea
   for (const item of theirs.items) {
     keys.add(item.key)
     if (item.clock <= replica.floor) continue
+    // Also what is not wanted, as it is not held here (mode 0): a local write after this must be newer. Else an old value that
+    // arrives late would be newer than that write, and come back although the donor listed it as deleted.
+    if (!HybridClock.observe(replica.clock, item.clock, nowMillis)) {
+      self.spoiled = true
+      continue
+    }
     const held = Replica.record(replica, item.key)
     if (item.kind === 0 && item.bytes > replica.options.cacheSizeBytes) {
       // No copy comes for it, which would be held against the clock: rule 1 is its listing's.
@@ -277,7 +279,9 @@ export const finish = (self: Repair, nowMillis: number): boolean => {
       if (record.kind === "entry") replica.observer.removed(record, "repair", record.clock, "repair")
     }
   }
-  if (self.forget !== Infinity && self.forget > replica.forget) replica.forget = self.forget
+  // The greatest line that was told: what the donor knew when it told its digest, and dropped before it listed the bucket, is
+  // below that of the listing only.
+  if (self.hold.forget > replica.forget) replica.forget = self.hold.forget
   return true
 }
 

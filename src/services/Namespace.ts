@@ -259,6 +259,17 @@ export class Namespace {
     return true
   }
 
+  /**
+   * A donor listed what it holds. Where that is as new as a computation in flight, the result is old, although no copy may be
+   * wanted of what is not held here (mode 0, and members of other sizes).
+   */
+  listed(items: ReadonlyArray<{ readonly key: Key; readonly clock: number }>): void {
+    if (this.#filling.size === 0) return
+    for (const { clock, key } of items) {
+      for (const filling of this.#filling.get(key) ?? []) if (clock >= filling.clock) filling.touched = true
+    }
+  }
+
   #touch(key: Key): void {
     if (this.#filling.size === 0) return
     const fillings = this.#filling.get(key)
@@ -405,9 +416,12 @@ export class Namespace {
     this.#superseding.clear()
   }
 
-  /** What goes before it was sent must be told all the same, where others hold what it made old. */
+  /**
+   * What goes before it was sent must be told all the same, where others hold what it made old. What another member wrote
+   * meanwhile in its place is told by that one: under our id it would be a stamp that nobody gave out, and a collision.
+   */
   #goneUnsent(entry: Record.Entry): void {
-    if (this.outbox.has(entry.key)) this.evictedUnsent.set(entry.key, entry.clock)
+    if (entry.writer === this.#host.self && this.outbox.has(entry.key)) this.evictedUnsent.set(entry.key, entry.clock)
   }
 
   #collided(key: Key, clock: number, origin: Replica.Origin, writer: MemberId): void {

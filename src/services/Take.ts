@@ -128,6 +128,7 @@ export const start = (
         return end("failed")
       }
       if (reply.status !== "ok") return end(endingOf(reply.status))
+      namespace.listed(reply.items)
       divide(Repair.onListing(repair, {
         bucket,
         floor: reply.floor,

@@ -1,0 +1,40 @@
+/**
+ * Searches the rules of coherence with random runs of the model (docs/testing.md).
+ *
+ *     node scripts/model.ts [--runs N] [--seed S] [--mode 0|1|2] [--minutes M]
+ *
+ * Ends with 1 and the shrunk run when an invariant breaks.
+ */
+import { parseArgs } from "node:util"
+import { format, search, shrink } from "../test/domain/support/ModelRun.ts"
+
+const { values } = parseArgs({
+  options: {
+    runs: { type: "string", default: "100000" },
+    seed: { type: "string", default: "1" },
+    mode: { type: "string", default: "1" },
+    minutes: { type: "string", default: "60" }
+  }
+})
+const [runs, first, mode, minutes] = [values.runs, values.seed, values.mode, values.minutes].map(Number)
+if (mode !== 0 && mode !== 1 && mode !== 2) throw new Error("--mode is 0, 1 or 2")
+
+const counts: Record<string, number> = {}
+const began = performance.now()
+const elapsedSeconds = (): number => (performance.now() - began) / 1_000
+let done = 0
+let broken = false
+while (done < runs && elapsedSeconds() < minutes * 60) {
+  const run = search(first + done, mode, counts)
+  done++
+  if (run.wrong === undefined) continue
+  console.log(`seed ${first + done - 1} (run ${done}): ${run.wrong}\n`)
+  console.log(format(shrink(run)))
+  broken = true
+  break
+}
+console.log(
+  `\nmode ${mode}, seeds ${first} to ${first + done - 1}: ${done} runs, ${Math.round(done / elapsedSeconds())} a second`
+)
+for (const what of Object.keys(counts).toSorted()) console.log(`  ${String(counts[what]).padStart(10)}  ${what}`)
+if (broken) process.exitCode = 1
