@@ -14,6 +14,9 @@ export interface HybridClock {
   readonly clockAheadMillisMax: number
 }
 
+/** The values of a millisecond that one start of the clock gives out. */
+const quarter = Stamp.ticksPerMilli / 4
+
 export const make = (options: { readonly clockAheadMillisMax: number }): HybridClock => ({
   last: 0,
   base: 0,
@@ -25,7 +28,17 @@ export const make = (options: { readonly clockAheadMillisMax: number }): HybridC
 export const next = (self: HybridClock, nowMillis: number, above: number): number => {
   const physical = Stamp.fromMillis(nowMillis) + self.base
   const least = (self.last > above ? self.last : above) + 1
-  return self.last = physical > least ? physical : least
+  return self.last = physical > least ? physical : ownAbove(self, least)
+}
+
+/**
+ * The first value from `least` on that belongs to this start: each gives out one quarter of every millisecond. What others
+ * say may lead the clock through values that were given out here before it was started anew.
+ */
+const ownAbove = (self: HybridClock, least: number): number => {
+  const within = least % Stamp.ticksPerMilli - self.base
+  if (within < 0) return least - within
+  return within < quarter ? least : least - within + Stamp.ticksPerMilli
 }
 
 /** Folds a received clock value. False when it is too far ahead: refused, and the clock is not advanced. */
@@ -56,5 +69,5 @@ export const readmit = (self: HybridClock, nowMillis: number): void => {
  */
 export const restart = (self: HybridClock): void => {
   self.last = 0
-  self.base = (self.base + Stamp.ticksPerMilli / 4) % Stamp.ticksPerMilli
+  self.base = (self.base + quarter) % Stamp.ticksPerMilli
 }
