@@ -99,7 +99,9 @@ export const makeBehind = (options: Options): ReceiveStream => {
   if (options.first === 1) return self
   const last = options.first - 1
   self.settled = last - 1
-  self.told = last - 1
+  // The sender may have known this receiver before, and somebody may wait there for one of the numbers before its first.
+  self.settledMax = 0
+  self.told = 0
   self.unrepaired = last
   self.marks[slotOf(self, last)] = abandonedMark
   return self
