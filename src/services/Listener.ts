@@ -24,6 +24,7 @@ import type { MemberTime } from "./MemberTime.ts"
 import type { Destination, Multicaster } from "./Multicaster.ts"
 import type { Delivery, Namespace, Token } from "./Namespace.ts"
 import type { Address, Network, Received } from "./Network.ts"
+import * as RemoteEvent from "./RemoteEvent.ts"
 import type { Sealing } from "./Sealing.ts"
 import * as Sessions from "./Sessions.ts"
 import type { Witness } from "./Witness.ts"
@@ -305,7 +306,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<L
           counters.refused.options++
           return
         }
-        deliver(namespace, eventOf(operation), token)
+        deliver(namespace, RemoteEvent.make(operation), token)
         return
       }
       case "ACK":
@@ -477,27 +478,3 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<L
 
 /** Stands for what came without a number, parked from before the stream's start: nobody waits for it. */
 const unnumbered: Token = { sender: "", number: 0, remaining: 0, refused: false }
-
-/** A value that is a small part of its datagram would keep all of it. */
-const detached = (value: Uint8Array): Uint8Array => 4 * value.length < value.buffer.byteLength ? value.slice() : value
-
-const eventOf = (operation: Extract<Operation, { readonly _tag: "PUT" | "DEL" | "CLEAR" }>): Replica.Event => {
-  const { clock, writer } = operation
-  switch (operation._tag) {
-    case "PUT":
-      return {
-        _tag: "Put",
-        key: operation.key,
-        clock,
-        writer,
-        expiresAt: operation.expiresAt,
-        crc: operation.crc,
-        value: operation.value === undefined ? undefined : detached(operation.value),
-        origin: "remote"
-      }
-    case "DEL":
-      return { _tag: "Del", key: operation.key, clock, writer, origin: "remote" }
-    case "CLEAR":
-      return { _tag: "Clear", clock, writer, origin: "remote" }
-  }
-}

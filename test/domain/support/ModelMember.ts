@@ -69,7 +69,11 @@ export class Member {
         wakeMulticaster: () => {},
         overflowed,
         settled: () => {},
-        witness: { folded: (_, __, event, outcome) => this.#folded(event, outcome), took: () => {} },
+        witness: {
+          folded: (_, __, event, outcome) => this.#folded(event, outcome),
+          took: () => {},
+          accepted: () => {}
+        },
         broken: () => {}
       },
       {

@@ -183,7 +183,7 @@ export const run = Effect.fnUntraced(function*(plan: Plan, log?: (line: string) 
         return
       }
       case "ReplayAll": {
-        for (const { from, payload, to } of [...sent]) {
+        for (const { from, payload, to } of sent.slice()) {
           if (to === MemoryNetwork.everyone || to === action.member) {
             yield* cluster.hub.inject(action.member, payload, from)
           }

@@ -1,0 +1,28 @@
+/** What other members wrote, as the events that a replica folds. */
+import type { Operation } from "../domain/Operation.ts"
+import type { Event } from "../domain/ReplicaEvent.ts"
+
+/** A value that is a small part of its datagram would keep all of it. */
+const detached = (value: Uint8Array): Uint8Array => 4 * value.length < value.buffer.byteLength ? value.slice() : value
+
+/** The event that a write of another member is. */
+export const make = (operation: Extract<Operation, { readonly _tag: "PUT" | "DEL" | "CLEAR" }>): Event => {
+  const { clock, writer } = operation
+  switch (operation._tag) {
+    case "PUT":
+      return {
+        _tag: "Put",
+        key: operation.key,
+        clock,
+        writer,
+        expiresAt: operation.expiresAt,
+        crc: operation.crc,
+        value: operation.value === undefined ? undefined : detached(operation.value),
+        origin: "remote"
+      }
+    case "DEL":
+      return { _tag: "Del", key: operation.key, clock, writer, origin: "remote" }
+    case "CLEAR":
+      return { _tag: "Clear", clock, writer, origin: "remote" }
+  }
+}
