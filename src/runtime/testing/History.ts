@@ -89,8 +89,10 @@ export const record = (cluster: Cluster, namespace: string): History => {
   const written = new Map<string, Written>()
   const counted = new Map<MemberId, Set<string>>()
   const takes = new Map<MemberId, { readonly donor: Life; readonly gone: Stamps; readonly floor: number }>()
-  // Of what these wrote before the recording began, what is seen first is taken for what was written.
+  // Those whose writes were recorded from the first on. Of what others wrote, before the recording began or from outside the
+  // harness, what is seen first is taken for what was written.
   const before = new Set(cluster.nodes().map(({ member }) => member.id))
+  const writers = new Set<MemberId>()
   let violation: Violation | undefined
 
   // A fold runs in a member's fiber, whose supervisor would catch what is thrown here.
@@ -132,7 +134,7 @@ export const record = (cluster: Cluster, namespace: string): History => {
   const genuine = (life: Life, event: Extract<Event, { readonly _tag: "Put" }>): void => {
     if (event.value === undefined) return
     const known = written.get(identity(event.key, event))
-    if (known === undefined && before.has(event.writer)) {
+    if (known === undefined && !writers.has(event.writer)) {
       written.set(identity(event.key, event), { crc: event.crc, expiresAt: event.expiresAt })
     } else if (known === undefined) {
       broken(4, `${life.name} received ${show(event.key, event)}, which nobody wrote`)
@@ -151,6 +153,7 @@ export const record = (cluster: Cluster, namespace: string): History => {
 
   const folded = (member: MemberId, subject: Subject, event: Event, outcome: Outcome): void => {
     if (subject.name !== namespace || outcome === "refused") return
+    if (!before.has(member)) writers.add(member)
     const { replica } = subject
     const node = nodeOf(member)
     const life = lifeOf(node?.name ?? member, member, replica.incarnation)
