@@ -18,7 +18,7 @@ import * as Invariant from "./Invariant.ts"
 import type { Key } from "./Key.ts"
 import type { Cause, Record } from "./Record.ts"
 import { Entry, hashOf, Tombstone } from "./Record.ts"
-import type { Event, Origin } from "./ReplicaEvent.ts"
+import type { Event, Origin, Outcome } from "./ReplicaEvent.ts"
 import * as Stamp from "./Stamp.ts"
 import type { MemberId } from "./Stamp.ts"
 import { StampHeap } from "./StampHeap.ts"
@@ -39,24 +39,7 @@ export interface Options {
   readonly clockAheadMillisMax: number
 }
 
-export type { Event, Origin } from "./ReplicaEvent.ts"
-
-/** What an event did. */
-export type Outcome =
-  | "stored"
-  | "deleted"
-  | "cleared"
-  | "collided"
-  /** The record held is as new or newer. */
-  | "superseded"
-  /** At or below the floor, or below the forget line without a record. */
-  | "forgotten"
-  /** Too far ahead of this member's clock. */
-  | "refused"
-  /** Modes 0 and 2: the key is not held here. */
-  | "unheld"
-  /** Mode 2: what was held is old. */
-  | "invalidated"
+export type { Event, Origin, Outcome } from "./ReplicaEvent.ts"
 
 export type Removal = "delete" | "expire" | "evict" | "collision" | "clear" | "repair" | "invalidate"
 
@@ -64,6 +47,8 @@ export type Removal = "delete" | "expire" | "evict" | "collision" | "clear" | "r
 export interface Observer {
   readonly put: (entry: Entry, previous: Entry | undefined, origin: Origin) => void
   readonly removed: (entry: Entry, reason: Removal, clock: number, origin: Origin) => void
+  /** A tombstone had to go: by budget, by age, or by repair. */
+  readonly forgot?: ((tombstone: Tombstone) => void) | undefined
   /** Two members wrote the key under one clock value: `writer` is whose record stays, `collisionWriter` for nobody's. */
   readonly collided: (key: Key, clock: number, origin: Origin, writer: MemberId) => void
   /** For witnesses: every event, when it was folded or was not. */
@@ -225,6 +210,7 @@ export const forgetRecord = (self: Replica, record: Record): void => {
   self.byBucket.remove(record)
   release(self, record)
   if (self.options.mode !== 2 && record.clock > self.forget) self.forget = record.clock
+  if (record.kind === "tombstone") self.observer.forgot?.(record)
 }
 
 /** Replaces whatever is held for a key by a tombstone, or by nothing in mode 2, which keeps none. */
@@ -266,9 +252,13 @@ const fold = (self: Replica, event: Event, nowMillis: number): Outcome => {
   if (given && !HybridClock.observe(self.clock, clock, nowMillis)) return "refused"
   judge(self, nowMillis)
   if (event._tag === "Clear") return clear(self, event)
-  // Rule 4: nothing at or below the floor exists.
-  if (clock <= self.floor) return "forgotten"
   const held = self.records.get(event.key)
+  // Rule 4: nothing at or below the floor exists. What was computed since may still have read what this write replaces.
+  if (clock <= self.floor) {
+    return given && held?.kind === "entry" && held.filled && self.options.mode === 2
+      ? applyInvalidating(self, event, held)
+      : "forgotten"
+  }
   // Rule 2 would let the greater writer win; rule 3 says that nobody can tell.
   if (held !== undefined && held.clock === clock && held.writer !== event.writer) {
     const outcome = collide(self, held, event)
@@ -276,7 +266,11 @@ const fold = (self: Replica, event: Event, nowMillis: number): Outcome => {
   }
   if (self.options.mode === 2) return applyInvalidating(self, event, held)
   if (held === undefined) {
-    if (clock <= forgetLine(self, event.key)) return "forgotten"
+    if (clock <= forgetLine(self, event.key)) {
+      // Ignored because of a repair that may yet be abandoned, and its line with it: what this event made old must stay gone.
+      if (clock > self.forget) self.forget = clock
+      return "forgotten"
+    }
   } else if (clock < held.clock || (clock === held.clock && event.writer <= held.writer)) return "superseded"
   if (event._tag === "Del") {
     const keyHash = held?.keyHash ?? hashOf(event.key)
@@ -413,8 +407,7 @@ const applyInvalidating = (
     return put(self, event, event.value, held)
   }
   if (held?.kind !== "entry") return "unheld"
-  // A fill may have read, before this write, what this write replaces, under a clock that ran ahead.
-  const reach = held.filled ? self.options.clockAheadMillisMax * Stamp.ticksPerMilli : 0
+  const reach = reachOver(self, held)
   const newer = event.clock + reach > held.clock || (event.clock + reach === held.clock && event.writer > held.writer)
   if (!newer) return "superseded"
   self.records.delete(event.key)
@@ -423,17 +416,24 @@ const applyInvalidating = (
   return event._tag === "Del" ? "deleted" : "invalidated"
 }
 
+/** Mode 2: a fill may have read, before a write, what that write replaces, under a clock that ran ahead of the writer's. */
+const reachOver = (self: Replica, held: Record): number =>
+  self.options.mode === 2 && held.kind === "entry" && held.filled
+    ? self.options.clockAheadMillisMax * Stamp.ticksPerMilli
+    : 0
+
 const clear = (self: Replica, event: Extract<Event, { readonly _tag: "Clear" }>): Outcome => {
-  if (event.clock <= self.floor) return "superseded"
-  self.floor = event.clock
+  const known = event.clock <= self.floor
+  if (known && self.options.mode !== 2) return "superseded"
+  if (!known) self.floor = event.clock
   self.byBucket.drop()
   for (const record of self.records.values()) {
-    if (record.clock > self.floor) continue
+    if (record.clock > event.clock + reachOver(self, record)) continue
     self.records.delete(record.key)
     release(self, record)
     if (record.kind === "entry") self.observer.removed(record, "clear", event.clock, event.origin)
   }
-  return "cleared"
+  return known ? "superseded" : "cleared"
 }
 
 // -------------------------------------------------------------------------------------------------- time

@@ -1,4 +1,4 @@
-/** The events that a replica is the fold of. */
+/** The events that a replica is the fold of, and what each did. */
 import type { Key } from "./Key.ts"
 import type { Cause } from "./Record.ts"
 import type { MemberId } from "./Stamp.ts"
@@ -30,3 +30,20 @@ export type Event =
     readonly expiresAt?: number | undefined
   }
   | { readonly _tag: "Clear"; readonly clock: number; readonly writer: MemberId; readonly origin: Origin }
+
+/** What an event did. */
+export type Outcome =
+  | "stored"
+  | "deleted"
+  | "cleared"
+  | "collided"
+  /** The record held is as new or newer. */
+  | "superseded"
+  /** At or below the floor, or below the forget line without a record. */
+  | "forgotten"
+  /** Too far ahead of this member's clock. */
+  | "refused"
+  /** Modes 0 and 2: the key is not held here. */
+  | "unheld"
+  /** Mode 2: what was held is old. */
+  | "invalidated"

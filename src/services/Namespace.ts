@@ -99,7 +99,7 @@ export class Namespace {
   /** When the replica last changed, in ticks. */
   changedTicks = 0
   readonly changes: Changes.Changes
-  /** Keys that await sending but of which nothing is held any more (modes 0 and 2), with the clocks of their stamps. */
+  /** Keys that await sending but of which nothing is held any more, with the clocks of their stamps. */
   readonly evictedUnsent = new Map<Key, number>()
   /** Keys that await sending of which others may hold something older. */
   readonly #superseding = new Set<Key>()
@@ -150,6 +150,7 @@ export class Namespace {
     this.replica = Replica.make(settings.options, host.clock, {
       put: (entry, previous, origin) => this.#put(entry, previous, origin),
       removed: (entry, reason, clock, origin) => this.#removed(entry, reason, clock, origin),
+      forgot: (tombstone) => this.#goneUnsent(tombstone),
       collided: (key, clock, origin, writer) => this.#collided(key, clock, origin, writer),
       folded: witness && ((event, outcome) => witness.folded(host.self, this, event, outcome))
     })
@@ -174,6 +175,8 @@ export class Namespace {
       value,
       origin: "local"
     }, now)
+    // Expired at once, by a clock that ran back: in mode 2 nothing else would tell the others.
+    if (this.options.mode === 2 && Replica.record(this.replica, key) === undefined) this.evictedUnsent.set(key, clock)
     this.#send(key)
     return clock
   }
@@ -379,14 +382,15 @@ export class Namespace {
         break
       }
       case "collision": {
-        // Told by `#collided`.
+        // Told here by `#collided`; to the others by the tombstone or, in mode 2, which keeps none, by this.
+        if (this.options.mode === 2) this.#goneUnsent(entry)
         break
       }
       case "delete":
       case "invalidate":
       case "repair": {
         tally.deletes++
-        if (reason === "repair" && this.options.mode === 2) this.#goneUnsent(entry)
+        if (reason === "repair") this.#goneUnsent(entry)
         this.#supersede(entry.key, origin)
         this.changes.publish("delete", entry.key, clock, entry.writer, origin)
       }
@@ -420,8 +424,8 @@ export class Namespace {
    * What goes before it was sent must be told all the same, where others hold what it made old. What another member wrote
    * meanwhile in its place is told by that one: under our id it would be a stamp that nobody gave out, and a collision.
    */
-  #goneUnsent(entry: Record.Entry): void {
-    if (entry.writer === this.#host.self && this.outbox.has(entry.key)) this.evictedUnsent.set(entry.key, entry.clock)
+  #goneUnsent({ clock, key, writer }: Record.Record): void {
+    if (writer === this.#host.self && this.outbox.has(key)) this.evictedUnsent.set(key, clock)
   }
 
   #collided(key: Key, clock: number, origin: Replica.Origin, writer: MemberId): void {

@@ -86,6 +86,99 @@ describe("what the model found", () => {
     ...rest(2),
     deliver(1, 0)
   ])
+
+  const three = (where: Setup): Setup => ({ ...where, keys: 3 })
+
+  found(
+    "a delete that arrives during a repair outlasts it, finished or not",
+    three(setup(2, 1, { tombstonesMax: 1 })),
+    [
+      set(0, 0),
+      send(0, 1),
+      wait(1),
+      remove(0, 0),
+      send(0, 2),
+      // The tombstone gives way to another: the bucket of the first key is empty here and there.
+      remove(0, 2),
+      take(1, 0, 3),
+      { do: "proceed", id: 3, pick: 0 },
+      { do: "proceed", id: 3, pick: 0 },
+      deliver(2, 1),
+      { do: "abandon", id: 3 },
+      deliver(1, 1)
+    ]
+  )
+
+  found("a write that collided before it was sent reaches the others", setup(3, 2), [
+    set(2, 0),
+    set(0, 0),
+    send(0, 1),
+    deliver(1, 2),
+    { do: "settle", everything: true }
+  ])
+
+  found("a write that had expired by the member's own clock, which ran back, reaches the others", setup(2, 2), [
+    { do: "clock", at: 1, skew: 3_000 },
+    { do: "sweep", at: 1 },
+    { do: "clock", at: 1, skew: 200 },
+    set(0, 0),
+    { do: "set", at: 1, key: 0, ttl: 1_000, large: false },
+    { do: "settle", everything: true }
+  ])
+
+  found("a computation is old when a write that began later arrives, also from below a clear", setup(2, 2), [
+    { do: "clear", at: 0 },
+    { do: "begin fill", at: 0, key: 0, id: 1 },
+    { do: "end fill", id: 1, ttl: 0, large: false },
+    set(1, 0),
+    send(1, 2),
+    deliver(2, 0)
+  ])
+
+  found("a computation is old when a clear by a slower clock arrives", { ...setup(2, 2), skews: [100, -100] }, [
+    { do: "begin fill", at: 0, key: 0, id: 1 },
+    { do: "end fill", id: 1, ttl: 0, large: false },
+    wait(1),
+    { do: "clear", at: 1 },
+    send(1, 2),
+    deliver(2, 0)
+  ])
+
+  found("a computation is old when a clear from below an own one arrives", setup(2, 2), [
+    { do: "clear", at: 1 },
+    { do: "begin fill", at: 1, key: 0, id: 1 },
+    { do: "end fill", id: 1, ttl: 0, large: false },
+    { do: "clear", at: 0 },
+    send(0, 2),
+    deliver(2, 1)
+  ])
+
+  found("a clock that starts anew gives no stamp out twice, also after one that it received again", {
+    ...setup(2, 2),
+    skews: [350, 50]
+  }, [
+    set(0, 0),
+    send(0, 1),
+    deliver(1, 1),
+    { do: "clock", at: 1, skew: -350 },
+    { do: "begin fill", at: 1, key: 0, id: 2 },
+    { do: "restart", at: 1 },
+    wait(200),
+    deliver(1, 1),
+    { do: "clear", at: 1 }
+  ])
+
+  const sizes = setup(2, 0, { tombstonesMax: 1 })
+
+  found("a delete is told although its tombstone had to give way before", {
+    ...sizes,
+    options: [sizes.options[0], { ...sizes.options[1], cacheMax: 1 }]
+  }, [
+    remove(1, 1),
+    remove(1, 0),
+    set(0, 1),
+    { do: "settle", everything: true }
+  ])
 })
 
 describe("random runs", () => {

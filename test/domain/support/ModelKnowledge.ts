@@ -12,6 +12,8 @@ export interface Birth {
   readonly writer: Stamp.MemberId
   /** When it was stamped, in steps of the run. */
   readonly step: number
+  /** Of a computation. */
+  readonly fill: boolean
 }
 
 /** Gone at a donor of a repair in mode 0, which brings no tombstones of keys that are not held: what was written later is
@@ -40,6 +42,8 @@ export class Knowledge {
   readonly #told: Array<Array<Told>> = []
   /** The greatest clear. */
   floor = 0
+  /** Mode 2, by key: when the latest of the others' writes that were folded was written, in steps of the run. */
+  readonly written: Array<number | undefined> = []
   /** Mode 2: everything that began before this step was dropped. */
   dropped = 0
 
@@ -96,6 +100,9 @@ export class Knowledge {
     if (seen !== undefined && Stamp.compare(entry, seen) < 0) return `invariant 3: ${Stamp.format(seen)} was folded`
     const last = this.#read[key]
     if (last !== undefined && Stamp.compare(entry, last) < 0) return `invariant 3: ${Stamp.format(last)} was read`
+    if (birth.fill && birth.step < (this.written[key] ?? 0)) {
+      return "rule 10: computed before a write that was folded"
+    }
     if (birth.step < this.dropped) return "mode 2: from before everything was dropped"
     if (last === undefined || last.clock !== entry.clock || last.writer !== entry.writer) {
       this.#read[key] = { clock: entry.clock, writer: entry.writer }

@@ -5,6 +5,7 @@
  */
 import * as Digest from "../../../src/domain/Digest.ts"
 import * as HybridClock from "../../../src/domain/HybridClock.ts"
+import * as Keys from "../../../src/domain/Key.ts"
 import { hashOf } from "../../../src/domain/Record.ts"
 import * as Replica from "../../../src/domain/Replica.ts"
 import * as Stamp from "../../../src/domain/Stamp.ts"
@@ -40,6 +41,9 @@ export type Action =
   | { readonly do: "clock"; readonly at: number; readonly skew: number }
   | { readonly do: "settle"; readonly everything: boolean }
 
+/** Within this members keep their own clocks. */
+const clockKeepMillis = 125
+
 /** Two keys of one bucket, and others of their own. */
 const names: ReadonlyArray<string> = (() => {
   const bucketOf = (name: string): number => Digest.bucketOf(hashOf(name))
@@ -54,7 +58,7 @@ const encode = (value: number, large: boolean): Uint8Array => {
   return bytes
 }
 
-const decode = (bytes: Uint8Array): number => new DataView(bytes.buffer, bytes.byteOffset).getUint32(0)
+const decode = (bytes: Uint8Array): number => (bytes[0] << 24) | (bytes[1] << 16) | (bytes[2] << 8) | bytes[3]
 
 export class World {
   readonly setup: Setup
@@ -66,20 +70,26 @@ export class World {
   /** How often what happened. */
   readonly counts: Record<string, number>
   readonly time = { now: t0 }
-  readonly #births: Array<Birth> = [{ key: -1, clock: 0, writer: "", step: 0 }]
-  /** Stamps that were given out, `clock/writer`. */
-  readonly #stamps = new Set<string>()
+  readonly #births: Array<Birth> = [{ key: -1, clock: 0, writer: "", step: 0, fill: false }]
+  /** Stamps that were given out, `clock/writer`, and in which step. */
+  readonly #stamps = new Map<string, number>()
+  /** The greatest of sets and deletes, by key. */
+  readonly #newest: Stamps = []
   /** Those of values. */
   readonly #values = new Set<string>()
   readonly #buckets: ReadonlyArray<number>
   #generation = 0
   #step = 0
+  /** Somebody began anew, or forgot what was to be sent. */
   #anew = false
+  /** All clocks agree as well as members keep their own. */
+  #alike: boolean
 
   constructor(setup: Setup, counts: Record<string, number>) {
     this.setup = setup
     this.counts = counts
     this.keys = names.slice(0, setup.keys)
+    this.#alike = setup.skews.every((skew) => Math.abs(skew) <= clockKeepMillis)
     this.#buckets = [...new Set(this.keys.map((key) => Digest.bucketOf(hashOf(key)))), 7]
     for (let place = 0; place < setup.options.length; place++) this.members.push(this.#make(place, 0))
     for (const { namespace } of this.members) namespace.caughtUp = true
@@ -88,7 +98,10 @@ export class World {
   #make(place: number, generation: number): Member {
     const { options, skews } = this.setup
     const isValue = ({ clock, writer }: Stamp.Stamp): boolean => this.#values.has(`${clock}/${writer}`)
-    const overflowed = (): void => this.count("outbox overflowed")
+    const overflowed = (): void => {
+      this.count("outbox overflowed")
+      this.#anew = true
+    }
     return new Member(place, generation, this.keys, options[place], skews[place], this.time, isValue, overflowed)
   }
 
@@ -124,14 +137,17 @@ export class World {
     const { namespace } = member
     switch (action.do) {
       case "set": {
+        if (!this.#fits(member, action.key, action.large)) return undefined
         const value = this.#births.length
         const expiresAt = action.ttl === 0 ? 0 : member.now() + action.ttl
         // The number is the place in the list of births.
         const clock = namespace.set(this.keys[action.key], encode(value, action.large), value, expiresAt)
-        return this.#born(action.key, clock, member)
+        raise(this.#newest, action.key, { clock, writer: member.id })
+        return this.#born(action.key, clock, member, false)
       }
       case "delete":
         namespace.delete(this.keys[action.key])
+        raise(this.#newest, action.key, { clock: namespace.replica.clock.last, writer: member.id })
         return this.#issued(namespace.replica.clock.last, member)
       case "clear":
         return this.#issued(namespace.clear(), member)
@@ -143,6 +159,7 @@ export class World {
         return undefined
       case "clock":
         member.skew = action.skew
+        this.#alike = false
         return undefined
       case "drop":
         namespace.dropAll()
@@ -150,6 +167,7 @@ export class World {
         return undefined
       case "overflow":
         namespace.dropUnsent()
+        this.#anew = true
         return undefined
       case "reset":
         this.#endTakesOf(member)
@@ -185,14 +203,15 @@ export class World {
         return this.#send(member, action.id)
       case "begin fill": {
         const key = this.keys[action.key]
-        // `getOrSet` computes a key once at a time.
+        // `getOrSet` computes what is not there, and once at a time.
+        if (Replica.peek(namespace.replica, key, member.now()) !== undefined) return undefined
         for (const fill of this.fills.values()) {
           if (fill.member === member && fill.fill.key === action.key) return undefined
         }
         const filling = namespace.beginFill(key)
         const fill: Fill = { key: action.key, value: this.#births.length, filling }
         this.fills.set(action.id, { member, fill })
-        return this.#born(action.key, filling.clock, member)
+        return this.#born(action.key, filling.clock, member, true)
       }
       case "take": {
         const donor = this.members[action.from]
@@ -211,14 +230,19 @@ export class World {
   #issued(clock: number, member: Member): string | undefined {
     const stamp = `${clock}/${member.id}`
     if (this.#stamps.has(stamp)) return `a stamp was given out twice: ${stamp}`
-    this.#stamps.add(stamp)
+    this.#stamps.set(stamp, this.#step)
     return undefined
   }
 
-  #born(key: number, clock: number, member: Member): string | undefined {
-    this.#births.push({ key, clock, writer: member.id, step: this.#step })
+  #born(key: number, clock: number, member: Member, fill: boolean): string | undefined {
+    this.#births.push({ key, clock, writer: member.id, step: this.#step, fill })
     this.#values.add(`${clock}/${member.id}`)
     return this.#issued(clock, member)
+  }
+
+  /** What is larger than the whole cache is refused before it gets to the namespace. */
+  #fits(member: Member, key: number, large: boolean): boolean {
+    return Keys.bytes(this.keys[key]) + encode(0, large).length <= member.namespace.options.cacheSizeBytes
   }
 
   #send(member: Member, id: number): string | undefined {
@@ -244,6 +268,13 @@ export class World {
     const outcome = member.namespace.foldEvent(event, member.now())
     this.count(`folded: ${outcome}`)
     if (outcome !== "refused") sent.reached.add(member)
+    if (this.setup.mode === 2 && this.#alike && outcome !== "refused") {
+      const { written } = member.knowledge
+      const step = this.#stamps.get(`${event.clock}/${event.writer}`) ?? 0
+      for (const [index, key] of this.keys.entries()) {
+        if (event._tag === "Clear" || event.key === key) written[index] = Math.max(written[index] ?? 0, step)
+      }
+    }
     if (event.clock <= forget) this.count("delivered beyond the forget line")
     return undefined
   }
@@ -254,6 +285,10 @@ export class World {
     this.fills.delete(id)
     const { fill: { filling, key, value }, member } = known
     const { namespace } = member
+    if (!this.#fits(member, key, large)) {
+      namespace.endFill(this.keys[key], filling)
+      return undefined
+    }
     const expiresAt = ttl === 0 ? 0 : member.now() + ttl
     const stored = namespace.fill(this.keys[key], filling, encode(value, large), value, expiresAt)
     namespace.endFill(this.keys[key], filling)
@@ -358,7 +393,7 @@ export class World {
         if (wrong !== undefined) return wrong
       }
     }
-    if (this.setup.mode === 2) return this.look()
+    if (this.setup.mode === 2) return this.#outdated(everything)
     if (this.members.every(({ namespace }) => !namespace.caughtUp)) this.members[0].namespace.caughtUp = true
     for (let round = 0; round < 8; round++) {
       // All are within one quantum, as after a moment of waiting.
@@ -372,7 +407,31 @@ export class World {
       }
       if (this.setup.mode === 1 && this.#states().every((state, _, all) => state === all[0])) break
     }
-    return this.setup.mode === 1 ? this.#settled(everything) : undefined
+    return this.setup.mode === 1 ? this.#settled(everything) : this.#outdated(everything)
+  }
+
+  /** Modes 0 and 2: when everything arrived everywhere, nobody holds what is older than anybody's write. */
+  #outdated(everything: boolean): string | undefined {
+    if (!everything || this.#anew) return undefined
+    for (const member of this.members) {
+      for (const [index, key] of this.keys.entries()) {
+        const entry = Replica.peek(member.namespace.replica, key, member.now())
+        const newest = this.#newest[index]
+        if (entry !== undefined && newest !== undefined && Stamp.compare(entry, newest) < 0) {
+          return `invariant 5: ${member.name} reads ${key} at ${Stamp.format(entry)}, not ${Stamp.format(newest)}`
+        }
+      }
+    }
+    return undefined
+  }
+
+  /** The greatest stamps that anybody folded. */
+  #greatest(): Stamps {
+    const greatest: Stamps = []
+    for (const { knowledge } of this.members) {
+      for (const [key, stamp] of knowledge.seen.entries()) if (stamp !== undefined) raise(greatest, key, stamp)
+    }
+    return greatest
   }
 
   #whole(taker: Member, donor: Member): string | undefined {
@@ -404,10 +463,7 @@ export class World {
 
   #settled(everything: boolean): string | undefined {
     const sizings = new Set(this.members.map(({ namespace }) => namespace.sizing))
-    const greatest: Stamps = []
-    for (const { knowledge } of this.members) {
-      for (const [key, stamp] of knowledge.seen.entries()) if (stamp !== undefined) raise(greatest, key, stamp)
-    }
+    const greatest = this.#greatest()
     if (sizings.size === 1) {
       const states = this.#states()
       if (states.some((state) => state !== states[0])) return `invariant 1: not the same: ${states.join(" | ")}`
