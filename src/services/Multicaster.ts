@@ -409,9 +409,15 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<M
       sendControls(undefined, [pulse()])
       return
     }
+    // Whoever is waited for may never have been heard to acknowledge anything: its first acknowledgement may be lost.
+    const waiting = barriers.active.size > 0
+    if (waiting && pulseDue === Infinity) {
+      pulseIntervalMillis = protocol.tailPulseMillis
+      pulseDue = now + pulseIntervalMillis
+    }
     if (now < pulseDue) return
     // Also those that lag are asked, at the pace of heartbeats: an acknowledgement that was lost is told again only then.
-    if (FlowWindow.settledByAll(flow) >= SendStream.highest(stream)) {
+    if (!waiting && FlowWindow.settledByAll(flow) >= SendStream.highest(stream)) {
       pulseDue = Infinity
       return
     }

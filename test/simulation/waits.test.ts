@@ -29,6 +29,26 @@ const failedWith = <A>(fiber: Fiber.Fiber<A, McCacheError>): string | undefined 
 }
 
 describe("flush", () => {
+  it.effect("succeeds also where the first acknowledgements were lost and nothing is sent any more", () =>
+    Effect.gen(function*() {
+      for (let seed = 1; seed <= 20; seed++) {
+        const cluster = yield* Cluster.make({ seed, faults: { loss: 0.3, delay: { minMillis: 0.5, maxMillis: 1 } } })
+        for (const name of ["a", "b", "c", "d"]) {
+          const { member } = yield* cluster.join(name)
+          member.cache("n").set(name, 1)
+          yield* cluster.advance(250)
+        }
+        yield* cluster.advance("2 seconds")
+        cluster.faults({})
+        yield* cluster.advance("2 seconds")
+        for (const { mccache, name } of cluster.nodes()) {
+          const fiber = yield* Effect.forkChild(mccache.flush({ timeout: 60 }))
+          yield* cluster.advance("3 seconds")
+          assert.strictEqual(fiber.pollUnsafe()?._tag, "Success", `${name}, seed ${seed}`)
+        }
+      }
+    }))
+
   for (const loss of [0, 0.3]) {
     it.effect(`never succeeds before everyone has folded what was written, at ${loss * 100} % loss`, () =>
       Effect.gen(function*() {

@@ -46,6 +46,25 @@ interface Own extends Stamp.Stamp {
   readonly deleted: boolean
 }
 
+/** A take under way: what its donor knew when it began. */
+interface Taking {
+  readonly donor: Life
+  readonly gone: Stamps
+  readonly floor: number
+  /** The entries that both held, without those that expire. */
+  readonly shared: Stamps
+}
+
+/** What two replicas hold alike and for ever. */
+const shared = (one: Replica.Replica, other: Replica.Replica): Stamps => {
+  const found: Stamps = new Map()
+  for (const { clock, expiresAt, key, writer } of Replica.entries(one, one.judgedMillis)) {
+    const held = Replica.record(other, key)
+    if (expiresAt === 0 && held?.clock === clock && held.writer === writer) found.set(key, { clock, writer })
+  }
+  return found
+}
+
 interface Written {
   readonly crc: number
   readonly expiresAt: number
@@ -88,7 +107,7 @@ export const record = (cluster: Cluster, namespace: string): History => {
   const lives = new Map<string, Life>()
   const written = new Map<string, Written>()
   const counted = new Map<MemberId, Set<string>>()
-  const takes = new Map<MemberId, { readonly donor: Life; readonly gone: Stamps; readonly floor: number }>()
+  const takes = new Map<MemberId, Taking>()
   // Those whose writes were recorded from the first on. Of what others wrote, before the recording began or from outside the
   // harness, what is seen first is taken for what was written.
   const before = new Set(cluster.nodes().map(({ member }) => member.id))
@@ -145,6 +164,20 @@ export const record = (cluster: Cluster, namespace: string): History => {
     }
   }
 
+  /** Rule 3: whoever sees two writes of one clock value keeps neither. */
+  const collided = (
+    life: Life,
+    replica: Replica.Replica,
+    event: Exclude<Event, { _tag: "Clear" }>,
+    outcome: Outcome
+  ): void => {
+    const held = Replica.record(replica, event.key)
+    if (replica.options.collision !== "tie" || outcome !== "superseded" || held?.clock !== event.clock) return
+    if ([held.writer, event.writer, Stamp.collisionWriter].every((writer, at, all) => all.indexOf(writer) === at)) {
+      broken(2, `${life.name} keeps ${show(event.key, held)} beside ${Stamp.format(event)}: they collided`)
+    }
+  }
+
   const wrote = (life: Life, event: Extract<Event, { readonly _tag: "Put" }>): void => {
     const id = identity(event.key, event)
     if (written.has(id)) broken(4, `${life.name} wrote twice under one stamp: ${show(event.key, event)}`)
@@ -166,6 +199,7 @@ export const record = (cluster: Cluster, namespace: string): History => {
     const { key } = event
     const stamp: Stamp.Stamp = { clock: event.clock, writer: event.writer }
     raise(life.received, key, stamp)
+    collided(life, replica, event, outcome)
     if (outcome === "collided") raise(life.gone, key, { clock: event.clock, writer: Stamp.collisionWriter })
     if (event._tag === "Del") {
       raise(event.cause === "expiry" ? life.expired : life.gone, key, stamp)
@@ -195,7 +229,12 @@ export const record = (cluster: Cluster, namespace: string): History => {
     if (stage === "asked") {
       takes.delete(member)
       if (donor === undefined || donor.namespace.sizing !== taker.namespace.sizing) return
-      takes.set(member, { donor: donor.life, gone: new Map(donor.life.gone), floor: donor.life.floor })
+      takes.set(member, {
+        donor: donor.life,
+        gone: new Map(donor.life.gone),
+        floor: donor.life.floor,
+        shared: shared(donor.namespace.replica, taker.namespace.replica)
+      })
       return
     }
     const take = takes.get(member)
@@ -205,6 +244,18 @@ export const record = (cluster: Cluster, namespace: string): History => {
     for (const [key, stamp] of take.gone) raise(taker.life.gone, key, stamp)
     taker.life.floor = Math.max(taker.life.floor, take.floor)
     look(taker.life, taker.namespace, broken)
+    if (donor === undefined) return
+    for (const [key, stamp] of shared(donor.namespace.replica, donor.namespace.replica)) {
+      const known = take.shared.get(key)
+      if (known === undefined || Stamp.compare(known, stamp) !== 0 || stamp.clock <= taker.namespace.replica.floor) {
+        continue
+      }
+      // Where there is room, nothing goes that both hold.
+      const { options, size } = taker.namespace.replica
+      if (2 * size < options.cacheMax && Replica.record(taker.namespace.replica, key) === undefined) {
+        broken(5, `${taker.life.name} dropped ${show(key, stamp)}, which ${take.donor.name} holds, too`)
+      }
+    }
   }
 
   /** Invariant 8: no datagram counts twice at a member. */

@@ -128,7 +128,8 @@ export const make = (seed: number, given: { readonly mode?: 0 | 1 | 2; readonly 
     fills: chance(0.4),
     flushes: chance(0.6),
     acks: chance(0.2),
-    often: chance(0.2)
+    often: chance(0.2),
+    idle: chance(0.4)
   }
   const cacheMax = features.small ? between(2, 40) : 4_096
   const options: Options = {
@@ -299,8 +300,15 @@ export const make = (seed: number, given: { readonly mode?: 0 | 1 | 2; readonly 
     join()
     if (chance(0.3)) now += below(500)
   }
-  for (now += chance(0.5) ? 0 : 500; now < millis; now += 1 + below(2 * pauseMillis)) {
+  // Time in which nothing is written: members are removed, gaps given up, tombstones grow old.
+  let idleMillis = 0
+  for (now += chance(0.5) ? 0 : 500; now < millis + idleMillis; now += 1 + below(2 * pauseMillis)) {
     work()
+    if (features.idle && idleMillis < 60_000 && chance(0.04)) {
+      const pause = between(500, hasty ? 6_000 : 18_000)
+      idleMillis += pause
+      now += pause
+    }
     if (chance(Math.min(0.4, 0.05 + pauseMillis / 300))) fate()
   }
   const connected = !features.partitions && !features.blocks && !features.pauses && !features.shrinkingMtu &&
@@ -312,7 +320,7 @@ export const make = (seed: number, given: { readonly mode?: 0 | 1 | 2; readonly 
     mode,
     options,
     heartbeatMillis,
-    millis,
+    millis: millis + idleMillis,
     steps,
     alike,
     roomy: mode === 1 && !features.small && !features.differing && !features.fewTombstones && !features.shortHorizon &&

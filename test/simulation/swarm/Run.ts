@@ -224,7 +224,9 @@ export const run = Effect.fnUntraced(function*(plan: Plan, log?: (line: string) 
           }
       }
     })
-    writtenThrough(node, action)
+    // By a clock that was set back, what is to expire may be expired already.
+    const expires = plan.options.cacheTtl !== 0 || (action._tag === "Set" && action.ttl !== undefined)
+    if (plan.agreeing || !expires) writtenThrough(node, action)
   })
 
   const leave = Effect.fnUntraced(function*(name: string) {

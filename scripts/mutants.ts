@@ -1,0 +1,159 @@
+/**
+ * Runs the swarm against every mutant (`test/mutants/Mutants.ts`), each in a copy of the tree, and tells which were noticed.
+ *
+ *     npm run mutants                          all, and the tree as it is, which must be clean
+ *     npm run mutants -- --only "ack before"   those whose names contain it, or one of several parts
+ *     npm run mutants -- --seeds 200 --jobs 2
+ *
+ * Exits with 1 when a mutant survives, when one does not run, or when the tree as it is breaks an invariant.
+ */
+import { spawn } from "node:child_process"
+import { cpSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { parseArgs } from "node:util"
+import type { Mutant } from "../test/mutants/Mutants.ts"
+import { mutants } from "../test/mutants/Mutants.ts"
+
+const { values } = parseArgs({
+  options: {
+    only: { type: "string" },
+    seeds: { type: "string", default: "200" },
+    from: { type: "string", default: "1" },
+    jobs: { type: "string", default: "2" }
+  }
+})
+
+const whole = (name: "seeds" | "from" | "jobs"): number => {
+  const value = Number(values[name])
+  if (Number.isSafeInteger(value) && value > 0) return value
+  console.error(`--${name} is ${JSON.stringify(values[name])}; accepted: a whole number from 1.`)
+  process.exit(2)
+}
+const seeds = whole("seeds")
+const from = whole("from")
+const jobs = whole("jobs")
+
+const root = fileURLToPath(new URL("../", import.meta.url))
+/** A mutant may make a run that never ends. A seed takes half a second, and none of them minutes. */
+const seedMillisMax = 120_000
+
+type Verdict =
+  | { readonly _tag: "Killed"; readonly invariant: number; readonly seed: number; readonly message: string }
+  | { readonly _tag: "Hung" | "Clean" }
+  | { readonly _tag: "Failed"; readonly text: string }
+
+/** Copies what the swarm needs. */
+const copy = (directory: string): void => {
+  for (const path of ["src", "test/simulation", "scripts", "package.json", "tsconfig.json"]) {
+    cpSync(join(root, path), join(directory, path), { recursive: true })
+  }
+  symlinkSync(realpathSync(join(root, "node_modules")), join(directory, "node_modules"))
+}
+
+const mutate = (directory: string, { file, find, name, replace }: Mutant): void => {
+  const path = join(directory, file)
+  const parts = readFileSync(path, "utf8").split(find)
+  if (parts.length !== 2) throw new Error(`${name}: ${file} has ${JSON.stringify(find)} ${parts.length - 1} times`)
+  writeFileSync(path, parts.join(replace))
+}
+
+const read = (code: number | null, output: string): Verdict => {
+  const last = output.trimEnd().split("\n").at(-1) ?? ""
+  if (last.startsWith("{")) {
+    const told: { clean?: boolean; invariant?: number; seed?: number; message?: string } = JSON.parse(last)
+    if (code === 0 && told.clean === true) return { _tag: "Clean" }
+    if (code === 1 && told.invariant !== undefined) {
+      return { _tag: "Killed", invariant: told.invariant, seed: told.seed ?? 0, message: told.message ?? "" }
+    }
+  }
+  return { _tag: "Failed", text: output.slice(-2_000) }
+}
+
+/** Runs the swarm in a directory until the first violation. */
+const swarm = (directory: string, count: number): Promise<Verdict> =>
+  new Promise((resolve) => {
+    const options = ["--seeds", String(count), "--from", String(from), "--stop-at-first", "--quiet"]
+    const child = spawn(process.execPath, ["scripts/simulate.ts", ...options], { cwd: directory })
+    let output = ""
+    let hung = false
+    const timer = setTimeout(() => {
+      hung = true
+      child.kill("SIGKILL")
+    }, seedMillisMax + 3_000 * count)
+    const take = (bytes: Uint8Array): void => {
+      output = (output + Buffer.from(bytes).toString()).slice(-100_000)
+    }
+    child.stdout.on("data", take)
+    child.stderr.on("data", take)
+    child.on("close", (code) => {
+      clearTimeout(timer)
+      resolve(hung ? { _tag: "Hung" } : read(code, output))
+    })
+  })
+
+const attempt = async (
+  mutant: Mutant | undefined
+): Promise<{ readonly verdict: Verdict; readonly seconds: number }> => {
+  const began = performance.now()
+  const directory = mkdtempSync(join(tmpdir(), "mccache-mutant-"))
+  try {
+    copy(directory)
+    if (mutant !== undefined) mutate(directory, mutant)
+    const verdict = await swarm(directory, seeds)
+    return { verdict, seconds: (performance.now() - began) / 1_000 }
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+}
+
+const nameWidth = Math.max(...mutants.map(({ name }) => name.length))
+const line = (name: string, verdict: Verdict, seconds: number, expected: ReadonlyArray<number>): string => {
+  const unexpected = verdict._tag === "Killed" && expected.length > 0 && !expected.includes(verdict.invariant)
+  const what = verdict._tag === "Killed"
+    ? `invariant ${String(verdict.invariant).padStart(2)}${unexpected ? "*" : " "}  seed ${
+      String(verdict.seed).padStart(4)
+    }`
+    : verdict._tag === "Hung"
+    ? "never ended".padEnd(24)
+    : verdict._tag === "Clean"
+    ? (expected.length === 0 ? "clean" : "SURVIVED").padEnd(24)
+    : "DID NOT RUN".padEnd(24)
+  return `${name.padEnd(nameWidth)}  ${what}  ${seconds.toFixed(1).padStart(6)} s`
+}
+
+const { only } = values
+const chosen = only === undefined
+  ? mutants
+  : mutants.filter(({ name }) => only.split(",").some((part) => name.includes(part)))
+if (chosen.length === 0) {
+  console.error(`No mutant's name contains ${JSON.stringify(only)}.`)
+  process.exit(2)
+}
+
+const baseline = await attempt(undefined)
+console.log(line("(the tree as it is)", baseline.verdict, baseline.seconds, []))
+if (baseline.verdict._tag !== "Clean") {
+  console.log(baseline.verdict)
+  process.exit(1)
+}
+
+const bad: Array<Mutant> = []
+let unexpected = 0
+const queue = [...chosen]
+const worker = async (): Promise<void> => {
+  for (let mutant = queue.shift(); mutant !== undefined; mutant = queue.shift()) {
+    const { seconds, verdict } = await attempt(mutant)
+    console.log(line(mutant.name, verdict, seconds, mutant.invariants))
+    if (verdict._tag === "Failed") console.log(verdict.text)
+    if (verdict._tag === "Clean" || verdict._tag === "Failed") bad.push(mutant)
+    if (verdict._tag === "Killed" && !mutant.invariants.includes(verdict.invariant)) unexpected++
+  }
+}
+await Promise.all(Array.from({ length: jobs }, worker))
+
+console.log(`\n${chosen.length - bad.length} of ${chosen.length} mutants were killed`)
+if (unexpected > 0) console.log("* by another invariant than expected")
+for (const { name, what } of bad) console.log(`survived: ${name} (${what})`)
+process.exit(bad.length === 0 ? 0 : 1)

@@ -1,0 +1,693 @@
+/**
+ * Sabotages of the protocol, one line each: every one breaks a rule, and the swarm must notice. A mutant that survives says
+ * that a rule is not needed, or not checked. `scripts/mutants.ts` runs them.
+ */
+export interface Mutant {
+  readonly name: string
+  /** The rule that it breaks. */
+  readonly what: string
+  readonly file: string
+  /** Occurs once in the file. */
+  readonly find: string
+  readonly replace: string
+  /** The invariants (section 12 of the design) that it may break: any of them, whichever shows first. */
+  readonly invariants: ReadonlyArray<number>
+}
+
+const replica = "src/domain/Replica.ts"
+const repair = "src/domain/Repair.ts"
+const receiveStream = "src/domain/ReceiveStream.ts"
+const flowWindow = "src/domain/FlowWindow.ts"
+const sessions = "src/services/Sessions.ts"
+const namespace = "src/services/Namespace.ts"
+const antiEntropy = "src/services/AntiEntropy.ts"
+const multicaster = "src/services/Multicaster.ts"
+const listener = "src/services/Listener.ts"
+const housekeeper = "src/services/Housekeeper.ts"
+
+export const mutants: ReadonlyArray<Mutant> = [
+  // ---------------------------------------------------------------------------------------------- the replica
+  {
+    name: "tombstone forgotten",
+    what: "A delete leaves a tombstone, so that older copies that come later are not stored.",
+    file: replica,
+    find: `  holdTombstone(self, new Tombstone(key, keyHash, clock, writer, cause, expiresAt))`,
+    replace:
+      `  if (cause !== "delete") holdTombstone(self, new Tombstone(key, keyHash, clock, writer, cause, expiresAt))`,
+    invariants: [1, 2, 5, 9]
+  },
+  {
+    name: "stamp compared with ≤",
+    what: "Of two writes under one clock value the greater writer wins (rule 2).",
+    file: replica,
+    find: `} else if (clock < held.clock || (clock === held.clock && event.writer <= held.writer)) return "superseded"`,
+    replace: `} else if (clock <= held.clock) return "superseded"`,
+    invariants: [1, 2, 5, 9]
+  },
+  {
+    name: "newest not compared",
+    what: "What is older than what is held changes nothing (rule 2).",
+    file: replica,
+    find: `} else if (clock < held.clock || (clock === held.clock && event.writer <= held.writer)) return "superseded"`,
+    replace: `}`,
+    invariants: [2, 3]
+  },
+  {
+    name: "collision checked after newest-wins",
+    what: "Two writers under one clock value collide, whichever of them is greater (rule 3).",
+    file: replica,
+    find: `if (held !== undefined && held.clock === clock && held.writer !== event.writer) {`,
+    replace: `if (held !== undefined && held.clock === clock && held.writer < event.writer) {`,
+    invariants: [1, 2, 5, 9]
+  },
+  {
+    name: "collision kept for itself",
+    what: "A collision's tombstone is greater than both writes (rule 3).",
+    file: replica,
+    find: `bury(self, held, event.key, held.keyHash, event.clock, Stamp.collisionWriter, "collision", 0)`,
+    replace: `bury(self, held, event.key, held.keyHash, event.clock, held.writer, "collision", 0)`,
+    invariants: [1, 2, 5, 9]
+  },
+  {
+    name: "clock not advanced on receipt",
+    what: "A local write's stamp exceeds everything that was received before it (rule 1).",
+    file: "src/domain/HybridClock.ts",
+    find: `  self.last = clock`,
+    replace: `  void clock`,
+    invariants: [2, 3, 4, 5, 9]
+  },
+  {
+    name: "expiry not checked on read",
+    what: "An entry that expired is not readable, freed or not (rule 5).",
+    file: replica,
+    find: `return record.expiresAt !== 0 && record.expiresAt <= judge(self, nowMillis) ? undefined : record`,
+    replace: `return record`,
+    invariants: [2]
+  },
+  {
+    name: "expired arrival not folded",
+    what: "An event that arrives already expired supersedes what is older (rule 5).",
+    file: replica,
+    find: `bury(self, held, key, keyHash, clock, writer, "expiry", expiresAt)`,
+    replace: `return "superseded"`,
+    invariants: [2, 5, 9]
+  },
+  {
+    name: "expired without a trace",
+    what: "An expired entry leaves a tombstone, so that older copies that come later are not stored (rule 5).",
+    file: replica,
+    find: `bury(self, entry, entry.key, entry.keyHash, entry.clock, entry.writer, "expiry", entry.expiresAt)`,
+    replace: `self.records.delete(entry.key), release(self, entry)`,
+    invariants: [1, 2, 3, 5, 9]
+  },
+  {
+    name: "time judged anew",
+    what: "The time that expiry is judged by never runs back.",
+    file: replica,
+    find: `nowMillis > self.judgedMillis ? self.judgedMillis = nowMillis : self.judgedMillis`,
+    replace: `self.judgedMillis = nowMillis`,
+    invariants: [2]
+  },
+  {
+    name: "floor ignored by events",
+    what: "An event at or below the floor changes nothing (rule 4).",
+    file: replica,
+    find: `if (clock <= self.floor) return "forgotten"`,
+    replace: `if (clock < 0) return "forgotten"`,
+    invariants: [2]
+  },
+  {
+    name: "floor not applied to repaired entries",
+    what: "What a repair brings is admitted by the floor as it is when it comes.",
+    file: replica,
+    find: `if (clock <= self.floor) return "forgotten"`,
+    replace: `if (clock <= self.floor && origin !== "repair") return "forgotten"`,
+    invariants: [2]
+  },
+  {
+    name: "clear takes what is newer",
+    what: "A clear removes what is at or below its stamp, and nothing else (rule 4).",
+    file: replica,
+    find: `    if (record.clock > self.floor) continue`,
+    replace: ``,
+    invariants: [2, 3, 5]
+  },
+  {
+    name: "forget line not raised by eviction",
+    what: "When an entry is evicted the forget line rises to its stamp (rule 7).",
+    file: replica,
+    find: `} else forgetRecord(self, entry)`,
+    replace: `} else if (self.records.delete(entry.key)) release(self, entry)`,
+    invariants: [1, 3, 5, 9]
+  },
+  {
+    name: "forget line not raised by age",
+    what: "When an old tombstone is dropped the forget line rises to its stamp (rule 7).",
+    file: replica,
+    find: `    forgetRecord(self, tombstone)`,
+    replace: `    if (self.records.delete(tombstone.key)) release(self, tombstone)`,
+    invariants: [1, 2, 5]
+  },
+  {
+    name: "forget line not raised by budget",
+    what: "When there are too many tombstones, the forget line rises to the stamp of the one that goes (rule 7).",
+    file: replica,
+    find: `    forgetRecord(self, oldest)`,
+    replace: `    if (self.records.delete(oldest.key)) release(self, oldest)`,
+    invariants: [1, 2, 5]
+  },
+  {
+    name: "forget line ignored",
+    what: "An event for an unknown key at or below the forget line is not stored (rule 7).",
+    file: replica,
+    find: `if (clock <= forgetLine(self, event.key)) return "forgotten"`,
+    replace: `if (clock < 0) return "forgotten"`,
+    invariants: [1, 2, 3, 5, 9]
+  },
+  {
+    name: "hold dropped",
+    what: "While a repair runs, keys of equal buckets obey the donor's forget line.",
+    file: replica,
+    find: `for (const hold of self.holds) if (hold.equal[bucket] === 1 && hold.forget > line) line = hold.forget`,
+    replace: `void bucket`,
+    invariants: [1, 2, 3, 5]
+  },
+  {
+    name: "eviction by arrival instead of stamp",
+    what: "In mode 1 the oldest stamp is evicted first, the same at every member (rule 8).",
+    file: replica,
+    find: `byStamp: new StampHeap<Entry>(older)`,
+    replace: `byStamp: new StampHeap<Entry>((a, b) => a.updatedAt < b.updatedAt)`,
+    invariants: [1, 3, 5]
+  },
+  {
+    name: "never evicted",
+    what: "A namespace holds at most 'cacheMax' entries.",
+    file: replica,
+    find: `if (self.size > self.options.cacheMax || self.bytes > self.options.cacheSizeBytes) shrink(self, origin)`,
+    replace: `if (self.bytes > self.options.cacheSizeBytes) shrink(self, origin)`,
+    invariants: [6]
+  },
+  {
+    name: "tombstones without bound",
+    what: "A namespace holds at most 'tombstonesMax' tombstones.",
+    file: replica,
+    find: `while (self.tombstones > self.options.tombstonesMax) {`,
+    replace: `while (self.tombstones > 2 * self.options.tombstonesMax) {`,
+    invariants: [6]
+  },
+  {
+    name: "mode 0 keeps no tombstones",
+    what: "In mode 0 a delete leaves a tombstone that repairs tell of.",
+    file: replica,
+    find: `  if (self.options.mode === 2) return\n`,
+    replace: `  if (self.options.mode !== 1) return\n`,
+    invariants: [2, 3, 5, 9]
+  },
+  {
+    name: "mode 2 invalidation ignores fills",
+    what: "In mode 2 a write invalidates fills as far ahead as clocks may differ (rule 9).",
+    file: replica,
+    find: `const reach = held.filled ? self.options.clockAheadMillisMax * Stamp.ticksPerMilli : 0`,
+    replace: `const reach = 0`,
+    invariants: [5]
+  },
+
+  // ---------------------------------------------------------------------------------------------- digests and repair
+  {
+    name: "repair that skips tombstones",
+    what: "A repair transfers tombstones as it does entries.",
+    file: repair,
+    find: `if (!tied && Stamp.compare(item, held) <= 0) continue`,
+    replace: `if (!tied && (item.kind !== 0 || Stamp.compare(item, held) <= 0)) continue`,
+    invariants: [1, 2, 5, 7, 9]
+  },
+  {
+    name: "digest without tombstones",
+    what: "Digests cover tombstones as they do entries.",
+    file: "src/domain/Digest.ts",
+    find: `const lane = 2 * bucketOf(record.keyHash)`,
+    replace: `if (record.kind === "tombstone") return; const lane = 2 * bucketOf(record.keyHash)`,
+    invariants: [1, 2, 5, 9]
+  },
+  {
+    name: "forget line not exchanged",
+    what: "After a repair the forget line is the greater of both.",
+    file: repair,
+    find: `if (self.forget !== Infinity && self.forget > replica.forget) replica.forget = self.forget`,
+    replace: ``,
+    invariants: [1, 2, 3, 5]
+  },
+  {
+    name: "absence concluded from what was not listed",
+    what: "Absence is concluded of keys of listed buckets only.",
+    file: repair,
+    find: `if (listed === undefined || record.clock > listed.forget || listed.keys.has(record.key)) continue`,
+    replace: `if (record.clock > (listed?.forget ?? self.forget) || listed?.keys.has(record.key)) continue`,
+    invariants: [1, 3, 5, 7]
+  },
+  {
+    name: "absence concluded above the forget line",
+    what: "What the donor lacks is dropped only at or below the donor's forget line.",
+    file: repair,
+    find: `if (listed === undefined || record.clock > listed.forget || listed.keys.has(record.key)) continue`,
+    replace: `if (listed === undefined || listed.keys.has(record.key)) continue`,
+    invariants: [1, 2, 3, 5, 9]
+  },
+  {
+    name: "absence concluded from an incomplete listing",
+    what: "A repair in which something wanted did not come concludes nothing.",
+    file: repair,
+    find: `if (self.spoiled || self.wanted.size > 0) return false`,
+    replace: ``,
+    invariants: [1, 2, 3, 5, 9]
+  },
+  {
+    name: "unequal quanta compared",
+    what: "Digests are compared only as of the same quantum.",
+    file: antiEntropy,
+    find: `if (own.quantum !== summary.quantum) return`,
+    replace: ``,
+    invariants: [7]
+  },
+  {
+    name: "digests start no repair",
+    what: "A difference between two digests is repaired.",
+    file: antiEntropy,
+    find: `state.wanted.set(member.id, time.ticks() + host.random() * protocol.repairDelayMillisMax)`,
+    replace: ``,
+    invariants: [1, 5]
+  },
+  {
+    name: "joiner answers digests too early",
+    what: "A member that still catches up with a namespace neither tells nor answers digests of it.",
+    file: antiEntropy,
+    find: `if (namespace.options.mode !== 1) settle(state)`,
+    replace: `settle(state)`,
+    invariants: [9]
+  },
+  {
+    name: "gap abandoned without repair",
+    what: "Numbers that are given up are made good by a repair with their sender.",
+    file: listener,
+    find: `        host.gap(session.id)`,
+    replace: ``,
+    invariants: [1, 5]
+  },
+  {
+    name: "abandoned counts as settled",
+    what: "A number that was given up is not settled before a repair has brought what it carried.",
+    file: receiveStream,
+    find: `if (number > self.unrepaired) self.unrepaired = number`,
+    replace: ``,
+    invariants: [1, 5, 9]
+  },
+  {
+    name: "gap closed without a take",
+    what: "What was given up of a sender counts as repaired only after a take from it.",
+    file: antiEntropy,
+    find: `      gap.remaining.add(namespace.name)`,
+    replace: ``,
+    invariants: [1, 5, 9]
+  },
+  {
+    name: "mode 2 keeps what it holds after a gap",
+    what: "In mode 2 a gap drops everything, as any of it may be old.",
+    file: antiEntropy,
+    find: `      if (namespace.options.mode === 2) {`,
+    replace: `      if (namespace.options.mode === 2 && namespace.caughtUp === false) {`,
+    invariants: [5, 9]
+  },
+  {
+    name: "stranger's past not repaired",
+    what: "Who is met again is repaired with, as it may have written meanwhile.",
+    file: listener,
+    find: `if (ReceiveStream.abandoned(session.stream)) host.behind(session.id)`,
+    replace: `ReceiveStream.repaired(session.stream, Infinity)`,
+    invariants: [1, 5, 9]
+  },
+  {
+    name: "lonely writes leave no trace",
+    what: "Who comes later must know that something was written while nobody was there.",
+    file: multicaster,
+    find: `if (pending()) SendStream.skip(stream)`,
+    replace: ``,
+    invariants: [1, 5]
+  },
+
+  // ---------------------------------------------------------------------------------------------- streams and waits
+  {
+    name: "ack before fold",
+    what: "A datagram is acknowledged as settled when all that it carries is folded.",
+    file: listener,
+    find: `      carried.remaining++`,
+    replace: ``,
+    invariants: [9]
+  },
+  {
+    name: "refused events acknowledged",
+    what: "An event that was refused for its clock is not acknowledged.",
+    file: namespace,
+    find: `if (this.foldEvent(delivery.events[index], now) === "refused") delivery.tokens[datagram].refused = true`,
+    replace: `this.foldEvent(delivery.events[index], now)`,
+    invariants: [1, 5, 9]
+  },
+  {
+    name: "flush passes on receipt",
+    what: "A flush waits until the others have settled, not only received, what was written.",
+    file: flowWindow,
+    find: `self.receivers.get(member)?.settled`,
+    replace: `self.receivers.get(member)?.received`,
+    invariants: [9]
+  },
+  {
+    name: "flush that forgets the outbox",
+    what: "A flush covers what still waits in the outbox.",
+    file: "src/services/Waits.ts",
+    find: `place: places.last,`,
+    replace: `place: 0,`,
+    invariants: [9]
+  },
+  {
+    name: "flush counts who still catches up",
+    what: "A member that still catches up has not applied what was sent before it came.",
+    file: multicaster,
+    find: `host.isReady(member) ? FlowWindow.settledOf(flow, member) ?? 0 : -1`,
+    replace: `FlowWindow.settledOf(flow, member) ?? 0`,
+    invariants: [9]
+  },
+  {
+    name: "ready too early",
+    what: "A member is ready when its namespaces have caught up, not when it has joined.",
+    file: "src/services/Housekeeper.ts",
+    find: `for (const namespace of host.namespaces.values()) if (!namespace.caughtUp) return false`,
+    replace: ``,
+    invariants: [9]
+  },
+  {
+    name: "caught up with whoever is there",
+    what: "A namespace has caught up after a transfer from a donor that has it.",
+    file: antiEntropy,
+    find: `return unasked === undefined ? settle(state) : begin(state, unasked, "join")`,
+    replace: `return settle(state)`,
+    invariants: [9]
+  },
+  {
+    name: "tail loss not heard of",
+    what: "A receiver learns from announcements which numbers exist.",
+    file: receiveStream,
+    find: `  reveal(self, highest, nowMillis)`,
+    replace: ``,
+    invariants: [1, 5]
+  },
+  {
+    name: "tail loss not announced",
+    what: "After the last data its number is announced until everybody has settled it.",
+    file: multicaster,
+    find: `  if (now < pulseDue) return`,
+    replace: `  if (pulseDue > 0) return`,
+    invariants: [9]
+  },
+  {
+    name: "announced for ever",
+    what: "A number that everybody has settled is announced no more.",
+    file: multicaster,
+    find: `if (FlowWindow.settledByAll(flow) >= SendStream.highest(stream)) {`,
+    replace: `if (FlowWindow.counted(flow) === 0) {`,
+    invariants: [7]
+  },
+  {
+    name: "NACK never repeated",
+    what: "What is missing is asked for again and again.",
+    file: receiveStream,
+    find: `      self.nackDue = nowMillis + self.nackIntervalMillis`,
+    replace: `      self.nackDue = Infinity`,
+    invariants: [1, 5, 9]
+  },
+  {
+    name: "retransmission answered once",
+    what: "A number is sent again as often as it is asked for.",
+    file: "src/domain/SendStream.ts",
+    find: `if (resent !== nowMillis && nowMillis - resent < self.resendIntervalMillis) continue`,
+    replace: `if (resent !== -Infinity) continue`,
+    invariants: [7]
+  },
+  {
+    name: "resend with other content",
+    what: "The content of a number never changes.",
+    file: multicaster,
+    find: `sealTo(destination === "several" ? undefined : destination, body)`,
+    replace:
+      `sealTo(undefined, Framing.dataBody(number, (SendStream.body(stream, SendStream.highest(stream)) ?? body).subarray(7), false))`,
+    invariants: [1, 5, 9]
+  },
+  {
+    name: "number used twice after a restart",
+    what: "A number is never used again, also after the Multicaster was restarted.",
+    file: multicaster,
+    find: `    capacity: queueCapacityMessages,`,
+    replace:
+      `    capacity: queueCapacityMessages, restarted: () => { stream.highest = Math.max(0, stream.highest - 1) },`,
+    invariants: [1, 5, 9]
+  },
+  {
+    name: "retention released before all acknowledged",
+    what: "A datagram is kept for repeats until everybody has settled it.",
+    file: multicaster,
+    find: `const settled = FlowWindow.settledByAll(flow)`,
+    replace: `const settled = SendStream.highest(stream)`,
+    invariants: [7]
+  },
+  {
+    name: "conflation loses the key",
+    what: "A key that is written again while it waits keeps its place in the outbox.",
+    file: "src/domain/Outbox.ts",
+    find: `if (this.#keys.has(key)) return true`,
+    replace: `if (this.#keys.delete(key)) return true`,
+    invariants: [1, 5, 9]
+  },
+  {
+    name: "evicted-unsent not told",
+    what: "What is evicted before it was sent is told where others hold what it made old.",
+    file: namespace,
+    find: `if (this.outbox.has(entry.key)) this.evictedUnsent.set(entry.key, entry.clock)`,
+    replace: ``,
+    invariants: [1, 5, 9]
+  },
+  {
+    name: "overflow not told",
+    what: "When the outbox overflows the others must repair from this member.",
+    file: "src/services/Member.ts",
+    find: `overflowed: multicaster.skip,`,
+    replace: `overflowed: () => undefined,`,
+    invariants: [1, 5, 9]
+  },
+  {
+    name: "foreign write sent as one's own",
+    what: "A record keeps its writer, whoever sends it.",
+    file: multicaster,
+    find: `      writer: record.writer,`,
+    replace: `      writer: host.self,`,
+    invariants: [1, 4]
+  },
+  {
+    name: "fill stamped at its end",
+    what: "What was computed is as old as the beginning of its computation (rule 10).",
+    file: namespace,
+    find: `      clock: filling.clock,`,
+    replace: `      clock: Replica.stamp(this.replica, this.#host.time.now()),`,
+    invariants: [5]
+  },
+  {
+    name: "fill stored although overtaken",
+    what: "A computation that was overtaken by a write is not stored (rule 10).",
+    file: namespace,
+    find: `if (filling.touched) return false`,
+    replace: ``,
+    invariants: [2, 3, 5]
+  },
+
+  // ---------------------------------------------------------------------------------------------- flow
+  {
+    name: "window that never shrinks",
+    what: "Loss halves the window, once per round trip.",
+    file: flowWindow,
+    find: `self.window = Math.max(Math.min(self.options.windowMin, creditMin(self)), Math.floor(self.window / 2))`,
+    replace: ``,
+    invariants: [7]
+  },
+  {
+    name: "credit of zero",
+    what: "A receiver always grants at least one datagram.",
+    file: listener,
+    find: `return Math.max(1, Math.floor(network.receiveBufferBytes() / chargeBytes / Math.max(1, active)))`,
+    replace: `return Math.floor(network.receiveBufferBytes() / chargeBytes / Math.max(1, active) / 1_000_000)`,
+    invariants: [1, 5, 9]
+  },
+  {
+    name: "laggard counted too early",
+    what: "A member that lags counts again when it has settled what is not kept any more.",
+    file: flowWindow,
+    find: `if (known.lagging && known.settled >= lowest - 1) known.lagging = false`,
+    replace: `known.lagging = false`,
+    invariants: [7, 9]
+  },
+  {
+    name: "laggard at once",
+    what: "A member counts until it said nothing for a while.",
+    file: flowWindow,
+    find: `Math.max(4 * self.roundTripMillis, self.options.laggardMillis)`,
+    replace: `0`,
+    invariants: [6, 7, 9]
+  },
+  {
+    name: "retention without bound",
+    what: "What is kept for repeats is bounded.",
+    file: "src/domain/SendStream.ts",
+    find: `while (self.bytes > self.retainBytesMax && self.lowest < self.highest) drop(self)`,
+    replace: ``,
+    invariants: [6]
+  },
+  {
+    name: "reassembly never freed",
+    what: "A record that is whole, or given up, gives its memory back.",
+    file: "src/domain/Reassembly.ts",
+    find: `  self.budget.used -= partial.bytes`,
+    replace: ``,
+    invariants: [6]
+  },
+  {
+    name: "reassembly without its check",
+    what: "A reassembled record is compared with its checksum.",
+    file: "src/domain/Reassembly.ts",
+    find:
+      `return covered === part.total && checksum(record) === part.crc ? { _tag: "Whole", record } : { _tag: "Corrupt" }`,
+    replace: `return { _tag: "Whole", record }`,
+    invariants: [4]
+  },
+
+  // ---------------------------------------------------------------------------------------------- security
+  {
+    name: "corruption not noticed",
+    what: "A datagram that was changed on its way is refused.",
+    file: "src/services/Sealing.ts",
+    find: `if (view.getUint32(datagram.length - crcBytes) !== checksum(datagram, receiver)) return "unauthentic"`,
+    replace: ``,
+    invariants: [2, 4, 8]
+  },
+  {
+    name: "nonce used twice",
+    what: "No counter is used twice under one key.",
+    file: "src/services/Sealing.ts",
+    find: `counter: receiver === undefined ? multicast++ : unicast++`,
+    replace: `counter: receiver === undefined ? multicast++ : unicast++ | 1`,
+    invariants: [8]
+  },
+  {
+    name: "replay window off by one",
+    what: "The newest datagram is accepted once, as any other.",
+    file: "src/domain/ReplayWindow.ts",
+    find: `if (counter > self.top) return true`,
+    replace: `if (counter >= self.top) return true`,
+    invariants: [8]
+  },
+  {
+    name: "replays accepted",
+    what: "Each counter of a session is accepted once.",
+    file: sessions,
+    find: `if (!ReplayWindow.check(window, header.counter)) return false`,
+    replace: ``,
+    invariants: [8]
+  },
+  {
+    name: "one window for both casts",
+    what: "Unicast and multicast have counters, and windows, of their own.",
+    file: sessions,
+    find: `const window = header.unicast ? windows.unicast : windows.multicast`,
+    replace: `const window = windows.multicast`,
+    invariants: [1, 8, 9]
+  },
+  {
+    name: "proof not bound to the challenge",
+    what: "A proof echoes the challenge that it answers.",
+    file: sessions,
+    find:
+      `if (sender === undefined || sender.nonce.length !== 16 || !equal(sender.nonce, proof.echo)) return undefined`,
+    replace: `if (sender === undefined) return undefined`,
+    invariants: [8]
+  },
+  {
+    name: "sessions without bound",
+    what: "Strangers are bounded in number.",
+    file: sessions,
+    find: `if (self.strangers.size >= self.protocol.sessionsMax) {`,
+    replace: `if (self.strangers.size < 0) {`,
+    invariants: [6]
+  },
+  {
+    name: "former epoch accepted for ever",
+    what: "Keys of a former epoch are accepted for a few seconds only.",
+    file: "src/services/Sealing.ts",
+    find: `if (header.epoch !== known.formerEpoch || options.nowMillis() > known.formerUntil) return "unauthentic"`,
+    replace: ``,
+    invariants: [8]
+  },
+
+  // ---------------------------------------------------------------------------------------------- members
+  {
+    name: "membership never times out",
+    what: "A member of which nothing is heard is removed.",
+    file: "src/domain/Membership.ts",
+    find: `if (silence >= self.timings.removeMillis) {`,
+    replace: `if (silence < 0) {`,
+    invariants: [6, 7, 9]
+  },
+  {
+    name: "death not noticed by the streams",
+    what: "What is missing of a member that was removed is waited for no more.",
+    file: housekeeper,
+    find: `    host.listener().forget(member.id)`,
+    replace: ``,
+    invariants: [1, 6, 7, 9]
+  },
+  {
+    name: "farewell ignored",
+    what: "A member that says that it leaves is removed at once.",
+    file: housekeeper,
+    find: `        remove(member, "left")`,
+    replace: ``,
+    invariants: [6, 7, 9]
+  },
+  {
+    name: "clear does not reach namespaces opened later",
+    what: "A clear of all namespaces raises the floor also of those that are opened later.",
+    file: namespace,
+    find: `if (settings.floor > 0) this.#clearTo(settings.floor, "repair")`,
+    replace: ``,
+    invariants: [2]
+  },
+  {
+    name: "clear of all not kept",
+    what: "A clear of all namespaces is told with every heartbeat, for who missed it.",
+    file: "src/services/Member.ts",
+    find: `    for (const namespace of namespaces.values()) namespace.clearWith(clear)`,
+    replace: ``,
+    invariants: [1, 2, 5, 9]
+  },
+  {
+    name: "median clock ignored",
+    what: "A member whose clock is far off goes by the others' median.",
+    file: "src/domain/Membership.ts",
+    find: `return Math.abs(median) <= keep ? 0 : median`,
+    replace: `return 0`,
+    invariants: [1, 2, 5]
+  },
+  {
+    name: "randomness of the process",
+    what: "All chance comes from the random service, so that a seed decides it.",
+    file: "src/services/Member.ts",
+    find: `const random = (): number => randomness.nextDoubleUnsafe()`,
+    replace: `const random = (): number => Math.random()`,
+    invariants: [11]
+  }
+]
