@@ -146,7 +146,7 @@ const besiege = Effect.fnUntraced(function*(
     options: { ...options, cryptoKey: keyed ? Capture.cryptoKey : undefined },
     faults: { delay: { minMillis: 0.5, maxMillis: 1 } }
   })
-  const observers = Object.values(Capture.namespaces).map((name) => Checkers.observe(cluster, name))
+  const observers = Object.values(Capture.namespaces).map((name) => Checkers.observe(cluster, name, { forged: true }))
   const bystander = yield* cluster.join("bystander")
   yield* cluster.advance("1 second")
   const victim = yield* cluster.join("victim")

@@ -26,11 +26,11 @@ export interface Observer {
 }
 
 /** Begins to observe a namespace of a cluster; also taps its network. */
-export const observe = (cluster: Cluster, namespace: string): Observer => {
+export const observe = (cluster: Cluster, namespace: string, options: History.Options = {}): Observer => {
   const observer: Observer = {
     cluster,
     namespace,
-    history: History.record(cluster, namespace),
+    history: History.record(cluster, namespace, options),
     nonces: new Set(),
     datagrams: 0
   }

@@ -102,8 +102,13 @@ const raiseOwn = (stamps: Map<Key, Own>, key: Key, own: Own): void => {
   if (known === undefined || Stamp.compare(own, known) > 0) stamps.set(key, own)
 }
 
+export interface Options {
+  /** Somebody may tell, as if they were members' writes, what none of them wrote: what is received is not judged. */
+  readonly forged?: boolean
+}
+
 /** Begins to record. */
-export const record = (cluster: Cluster, namespace: string): History => {
+export const record = (cluster: Cluster, namespace: string, { forged = false }: Options = {}): History => {
   const lives = new Map<string, Life>()
   const written = new Map<string, Written>()
   const counted = new Map<MemberId, Set<string>>()
@@ -206,8 +211,8 @@ export const record = (cluster: Cluster, namespace: string): History => {
       if (own) raiseOwn(life.own, key, { ...stamp, deleted: true })
       return
     }
-    if (!own) genuine(life, event)
-    else if (outcome === "stored") {
+    if (!own && !forged) genuine(life, event)
+    else if (own && outcome === "stored") {
       wrote(life, event)
       // In mode 2 a fill is nobody else's business.
       if (replica.options.mode !== 2 || event.origin === "local") raiseOwn(life.own, key, { ...stamp, deleted: false })
