@@ -112,23 +112,23 @@ export const mutants: ReadonlyArray<Mutant> = [
     name: "floor ignored by events",
     what: "An event at or below the floor changes nothing (rule 4).",
     file: replica,
-    find: `if (clock <= self.floor) return "forgotten"`,
-    replace: `if (clock < 0) return "forgotten"`,
+    find: `if (clock <= self.floor) {`,
+    replace: `if (clock < 0) {`,
     invariants: [2]
   },
   {
     name: "floor not applied to repaired entries",
     what: "What a repair brings is admitted by the floor as it is when it comes.",
     file: replica,
-    find: `if (clock <= self.floor) return "forgotten"`,
-    replace: `if (clock <= self.floor && origin !== "repair") return "forgotten"`,
+    find: `if (clock <= self.floor) {`,
+    replace: `if (clock <= self.floor && event.origin !== "repair") {`,
     invariants: [2]
   },
   {
     name: "clear takes what is newer",
     what: "A clear removes what is at or below its stamp, and nothing else (rule 4).",
     file: replica,
-    find: `    if (record.clock > self.floor) continue`,
+    find: `    if (record.clock > event.clock + reachOver(self, record)) continue`,
     replace: ``,
     invariants: [2, 3, 5]
   },
@@ -160,8 +160,8 @@ export const mutants: ReadonlyArray<Mutant> = [
     name: "forget line ignored",
     what: "An event for an unknown key at or below the forget line is not stored (rule 7).",
     file: replica,
-    find: `if (clock <= forgetLine(self, event.key)) return "forgotten"`,
-    replace: `if (clock < 0) return "forgotten"`,
+    find: `if (clock <= forgetLine(self, event.key)) {`,
+    replace: `if (clock < 0) {`,
     invariants: [1, 2, 3, 5, 9]
   },
   {
@@ -208,7 +208,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     name: "mode 2 invalidation ignores fills",
     what: "In mode 2 a write invalidates fills as far ahead as clocks may differ (rule 9).",
     file: replica,
-    find: `const reach = held.filled ? self.options.clockAheadMillisMax * Stamp.ticksPerMilli : 0`,
+    find: `const reach = reachOver(self, held)`,
     replace: `const reach = 0`,
     invariants: [5]
   },
@@ -234,7 +234,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     name: "forget line not exchanged",
     what: "After a repair the forget line is the greater of both.",
     file: repair,
-    find: `if (self.forget !== Infinity && self.forget > replica.forget) replica.forget = self.forget`,
+    find: `if (self.hold.forget > replica.forget) replica.forget = self.hold.forget`,
     replace: ``,
     invariants: [1, 2, 3, 5]
   },
@@ -412,8 +412,8 @@ export const mutants: ReadonlyArray<Mutant> = [
     name: "announced for ever",
     what: "A number that everybody has settled is announced no more.",
     file: multicaster,
-    find: `if (FlowWindow.settledByAll(flow) >= SendStream.highest(stream)) {`,
-    replace: `if (FlowWindow.counted(flow) === 0) {`,
+    find: `if (!waiting && FlowWindow.settledByAll(flow) >= SendStream.highest(stream)) {`,
+    replace: `if (!waiting && FlowWindow.counted(flow) === 0) {`,
     invariants: [7]
   },
   {
@@ -470,7 +470,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     name: "evicted-unsent not told",
     what: "What is evicted before it was sent is told where others hold what it made old.",
     file: namespace,
-    find: `if (this.outbox.has(entry.key)) this.evictedUnsent.set(entry.key, entry.clock)`,
+    find: `if (writer === this.#host.self && this.outbox.has(key)) this.evictedUnsent.set(key, clock)`,
     replace: ``,
     invariants: [1, 5, 9]
   },
@@ -560,8 +560,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     name: "reassembly without its check",
     what: "A reassembled record is compared with its checksum.",
     file: "src/domain/Reassembly.ts",
-    find:
-      `return covered === part.total && checksum(record) === part.crc ? { _tag: "Whole", record } : { _tag: "Corrupt" }`,
+    find: `return checksum(record) === part.crc ? { _tag: "Whole", record } : { _tag: "Corrupt" }`,
     replace: `return { _tag: "Whole", record }`,
     invariants: [4]
   },
