@@ -47,7 +47,7 @@ export type Removal = "delete" | "expire" | "evict" | "collision" | "clear" | "r
 export interface Observer {
   readonly put: (entry: Entry, previous: Entry | undefined, origin: Origin) => void
   readonly removed: (entry: Entry, reason: Removal, clock: number, origin: Origin) => void
-  /** A tombstone had to go: by budget, by age, or by repair. */
+  /** A tombstone had to go: by budget, by age, by repair, or for what is not held here. */
   readonly forgot?: ((tombstone: Tombstone) => void) | undefined
   /** Two members wrote the key under one clock value: `writer` is whose record stays, `collisionWriter` for nobody's. */
   readonly collided: (key: Key, clock: number, origin: Origin, writer: MemberId) => void
@@ -281,7 +281,10 @@ const fold = (self: Replica, event: Event, nowMillis: number): Outcome => {
   }
   if (self.options.mode === 0 && given && held?.kind !== "entry") {
     // Rule 9: not held here, so not stored; but what remembers an older stamp rises.
-    if (held !== undefined) bury(self, held, event.key, held.keyHash, clock, event.writer, "ghost", 0)
+    if (held !== undefined) {
+      bury(self, held, event.key, held.keyHash, clock, event.writer, "ghost", 0)
+      self.observer.forgot?.(held)
+    }
     return "unheld"
   }
   if (event.value === undefined) return "unheld"

@@ -395,6 +395,8 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<M
       releaseDue = Infinity
       const settled = FlowWindow.settledByAll(flow)
       if (Number.isFinite(settled)) SendStream.settle(stream, settled)
+      // Whoever comes from now on begins after this, or repairs.
+      else if (host.alone()) SendStream.settle(stream, SendStream.highest(stream))
     }
     if (releaseDue === Infinity && SendStream.retainedBytes(stream) > 0) releaseDue = now + protocol.heartbeatMillis
     return dispatch()

@@ -390,7 +390,7 @@ export class Namespace {
       case "invalidate":
       case "repair": {
         tally.deletes++
-        if (reason === "repair") this.#goneUnsent(entry)
+        if (origin === "remote" || origin === "repair") this.#goneUnsent(entry)
         this.#supersede(entry.key, origin)
         this.changes.publish("delete", entry.key, clock, entry.writer, origin)
       }

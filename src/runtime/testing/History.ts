@@ -207,7 +207,10 @@ export const record = (cluster: Cluster, namespace: string, { forged = false }: 
     collided(life, replica, event, outcome)
     if (outcome === "collided") raise(life.gone, key, { clock: event.clock, writer: Stamp.collisionWriter })
     if (event._tag === "Del") {
-      raise(event.cause === "expiry" ? life.expired : life.gone, key, stamp)
+      const held = Replica.record(replica, key)
+      // Expired by the clock of another: here it may be read a moment longer.
+      const early = held?.kind === "entry" && Stamp.compare(held, stamp) === 0
+      if (!early) raise(event.cause === "expiry" ? life.expired : life.gone, key, stamp)
       if (own) raiseOwn(life.own, key, { ...stamp, deleted: true })
       return
     }
@@ -365,6 +368,8 @@ export const passed = (history: History, cluster: Cluster, barrier: Barrier, lef
       const kept = Replica.record(writer.replica, key)
       if (namespace.options.mode !== 1 || kept === undefined || Stamp.compare(kept, own) !== 0) continue
       const held = Replica.record(replica, key)
+      // With members of other sizes a repair compares what both hold, and nothing else.
+      if (held === undefined && writer.sizing !== namespace.sizing) continue
       if (held !== undefined && Stamp.compare(held, own) >= 0) continue
       if (own.clock <= replica.floor || own.clock <= replica.forget) continue
       throw new Violation(9, `${claims} ${show(key, own)}`)
