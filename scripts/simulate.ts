@@ -3,6 +3,8 @@
  *
  *     npm run simulate -- --seeds 1000            a thousand seeds from 1
  *     npm run simulate -- --seeds 1000 --from 5   from another one
+ *     npm run simulate -- --minutes 3 --from commit    from one that the commit decides
+ *     npm run simulate -- --seeds 1000 --small    two or three members each, and few steps
  *     npm run simulate -- --minutes 3             for so long
  *     npm run simulate -- --seed 17               one, with a readable trace
  *
@@ -27,6 +29,7 @@ const { values } = parseArgs({
     seed: { type: "string" },
     minutes: { type: "string" },
     mode: { type: "string" },
+    small: { type: "boolean", default: false },
     "stop-at-first": { type: "boolean", default: false },
     quiet: { type: "boolean", default: false }
   }
@@ -65,9 +68,13 @@ const commit = (): string => {
   }
 }
 
-const mode = values.mode === undefined ? {} : { mode: whole("mode", values.mode, 2) as 0 | 1 | 2 }
+const given: Plan.Given = {
+  small: values.small,
+  ...(values.mode === undefined ? {} : { mode: whole("mode", values.mode, 2) as 0 | 1 | 2 })
+}
 const only = values.seed === undefined ? undefined : whole("seed", values.seed)
-const first = only ?? whole("from", values.from)
+const ofCommit = (): number => Number.parseInt(commit(), 16) || 1
+const first = only ?? (values.from === "commit" ? ofCommit() : whole("from", values.from))
 const minutes = values.minutes === undefined ? Infinity : whole("minutes", values.minutes)
 const count = only !== undefined
   ? 1
@@ -100,7 +107,7 @@ let settledMillis = 0
 const broken: Array<{ readonly seed: number; readonly invariant: number; readonly message: string }> = []
 let told = 0
 for (let seed = first; seed < first + count && seconds() < 60 * minutes; seed++) {
-  const plan = Plan.make(seed, mode)
+  const plan = Plan.make(seed, given)
   const outcome = await Effect.runPromise(attempt(plan, undefined))
   done++
   if ("violation" in outcome) {

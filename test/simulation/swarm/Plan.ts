@@ -75,8 +75,16 @@ export interface Plan {
 
 const key = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 
-/** Derives the plan of a seed; a mode, or a length in virtual milliseconds, may be given instead of left to chance. */
-export const make = (seed: number, given: { readonly mode?: 0 | 1 | 2; readonly millis?: number } = {}): Plan => {
+/** What may be given instead of left to chance: the mode, the safety phase's length in virtual time; or two or three members
+ * only, and few steps. */
+export interface Given {
+  readonly mode?: 0 | 1 | 2
+  readonly millis?: number
+  readonly small?: boolean
+}
+
+/** Derives the plan of a seed. */
+export const make = (seed: number, given: Given = {}): Plan => {
   const random = NetworkFaults.mulberry32(seed * 2_654_435_761)
   const below = (bound: number): number => Math.floor(random() * bound)
   const between = (low: number, high: number): number => low + below(high - low + 1)
@@ -84,11 +92,12 @@ export const make = (seed: number, given: { readonly mode?: 0 | 1 | 2; readonly 
   const pick = <A>(list: ReadonlyArray<A>): A => list[below(list.length)]
 
   const mode = given.mode ?? pick([1, 1, 1, 1, 1, 1, 0, 2])
-  const size = pick([2, 2, 2, 2, 3, 3, 3, 3, 3, 4, 4, 5, between(4, 6), between(7, 12)])
+  const small = given.small === true
+  const size = small ? between(2, 3) : pick([2, 2, 2, 2, 3, 3, 3, 3, 3, 4, 4, 5, between(4, 6), between(7, 12)])
   // Short protocol times let seconds show what otherwise takes minutes: members that outlast a partition, and that do not.
   const hasty = chance(0.6)
   const pauseMillis = pick([2, 5, 20, 20, 60, 150])
-  const length = pick(size > 5 ? [40, 80] : [30, 60, 60, 120, 120, 300]) * (chance(0.03) ? 4 : 1)
+  const length = small ? 30 : pick(size > 5 ? [40, 80] : [30, 60, 60, 120, 120, 300]) * (chance(0.03) ? 4 : 1)
   const millis = given.millis ?? 1_000 + length * pauseMillis
   const heartbeatMillis = hasty ? 250 : 1_000
   // In modes 0 and 2 nothing outlasts clocks that are further apart than `abandonMillis`, 10 s or, in haste, 2.5 s.
@@ -248,7 +257,7 @@ export const make = (seed: number, given: { readonly mode?: 0 | 1 | 2; readonly 
     } else if (dice < 0.15) {
       if (features.leaves && alive.length > 1 && !paused.has(member)) end("Leave", member)
     } else if (dice < 0.35) {
-      if (alive.length < size || (chance(0.1) && alive.length < 12)) join()
+      if (alive.length < size || (!small && chance(0.1) && alive.length < 12)) join()
     } else if (dice < 0.38) {
       if (features.storms) {
         for (let count = between(2, 5); count > 0 && alive.length > 1; count--) {

@@ -225,7 +225,8 @@ export const run = Effect.fnUntraced(function*(plan: Plan, log?: (line: string) 
       }
     })
     // By a clock that was set back, what is to expire may be expired already.
-    const expires = plan.options.cacheTtl !== 0 || (action._tag === "Set" && action.ttl !== undefined)
+    const ttlMillis = node.member.namespaces().get(namespace)?.ttlMillis
+    const expires = ttlMillis !== 0 || (action._tag === "Set" && action.ttl !== undefined)
     if (plan.agreeing || !expires) writtenThrough(node, action)
   })
 
