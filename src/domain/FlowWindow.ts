@@ -105,7 +105,8 @@ export const onAck = (
       ...ack,
       heardMillis: nowMillis,
       waitingMillis: Infinity,
-      lagging: ack.settled < lowest - 1
+      // What it lacks of former times it has from others; it is waited for in what it hears from now on.
+      lagging: ack.received < lowest - 1
     }
     self.receivers.set(member, receiver)
     wait(self, receiver, nowMillis)

@@ -231,7 +231,9 @@ export const DigestReply = Schema.Struct({
   floor: Natural,
   forget: Natural,
   count: Natural,
-  hashes: Schema.Array(Unsigned32)
+  hashes: Schema.Array(Unsigned32),
+  /** Up to which number of each sender, itself among them, the donor has folded everything. */
+  settled: Schema.Array(Schema.Struct({ sender: MemberId, number: Natural }))
 })
 const Kind = Schema.Literals([0, 1, 2, 3, 4])
 /** Items of one bucket. Writers are named by their place in `writers`, as most items share a few. */

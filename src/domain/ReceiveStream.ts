@@ -111,6 +111,8 @@ export const received = (self: ReceiveStream): number => self.received
 export const settled = (self: ReceiveStream): number => Math.min(self.settled, self.settledMax)
 /** The greatest number known to exist. */
 export const highest = (self: ReceiveStream): number => self.highest
+/** The greatest number that is abandoned and not repaired yet; 0 for none. */
+export const givenUp = (self: ReceiveStream): number => self.unrepaired
 /** Whether something is abandoned and not repaired yet. */
 export const abandoned = (self: ReceiveStream): boolean => self.unrepaired > 0
 /** Whether something known to exist has not arrived. */

@@ -42,6 +42,8 @@ export interface Host {
   readonly joined: () => boolean
   /** The greatest number of a sender that is known to exist: a take that begins now covers all up to it. */
   readonly highestOf: (member: MemberId) => number
+  /** The greatest number of a sender that was given up and is not made good; 0 for none. */
+  readonly givenUpOf: (member: MemberId) => number
   /** Whether something that somebody sent is missing here: then a difference is no wonder. */
   readonly hasGap: () => boolean
   readonly repaired: (member: MemberId, upTo: number) => void
@@ -65,6 +67,8 @@ interface State {
   readonly failed: Set<MemberId>
   /** Members that do not have it, or not yet, as they said themselves. */
   readonly asked: Set<MemberId>
+  /** What the donor of its join had folded of each sender. */
+  vouched: ReadonlyMap<MemberId, number>
   checkDue: number
 }
 
@@ -114,7 +118,7 @@ export const make = (host: Host): AntiEntropy => {
     state.take = Take.start(host, { donor, kind, namespace: state.namespace }, (take, how) => ended(state, take, how))
   }
 
-  const ended = (state: State, { donor: { id: donor }, kind, records }: Take.Take, how: Take.Ending): void => {
+  const ended = (state: State, { donor: { id: donor }, kind, records, settled }: Take.Take, how: Take.Ending): void => {
     const now = time.ticks()
     takes--
     state.take = undefined
@@ -126,8 +130,13 @@ export const make = (host: Host): AntiEntropy => {
     if (how === "done" || (how === "closed" && kind === "repair")) {
       state.wanted.delete(donor)
       state.owed.delete(donor)
-      gapTaken(state.namespace.name, donor)
-      if (kind === "join") settle(state)
+      if (kind === "repair") gapTaken(state.namespace.name, donor)
+      else {
+        // One of another size may hold less than it folded.
+        const sizing = membership.members.get(donor)?.summaries.get(state.namespace.name)?.sizing
+        if (sizing === state.namespace.sizing) state.vouched = settled()
+        settle(state)
+      }
       return
     }
     // An unfinished or failed take is tried again while somebody needs it; a join then asks another donor first.
@@ -151,6 +160,11 @@ export const make = (host: Host): AntiEntropy => {
     state.asked.clear()
     state.checkDue = time.ticks() + host.cachePulseMillis
     host.caughtUp(state.namespace)
+    for (const [member, gap] of gaps) {
+      if (!gap.remaining.has(state.namespace.name)) continue
+      if (isMissing(state, member)) state.wanted.set(member, time.ticks())
+      else gapTaken(state.namespace.name, member)
+    }
   }
 
   // ------------------------------------------------------------------------------------------------ gaps
@@ -167,6 +181,15 @@ export const make = (host: Host): AntiEntropy => {
     }
     gaps.delete(member)
     host.repaired(member, gap.upTo)
+  }
+
+  /** Whether what was given up of a sender may be missing here, and is had from it. */
+  const isMissing = ({ namespace, vouched }: State, member: MemberId): boolean => {
+    const donor = membership.members.get(member)
+    if (donor === undefined || (donor.told && !donor.summaries.has(namespace.name))) return false
+    // What holds nothing in mode 0 lacks nothing.
+    if (namespace.options.mode === 0 && namespace.replica.records.size === 0) return false
+    return (vouched.get(member) ?? 0) < host.givenUpOf(member)
   }
 
   /** Begins the takes that cover what was given up of a sender. */
@@ -188,18 +211,16 @@ export const make = (host: Host): AntiEntropy => {
     gap.upTo = host.highestOf(member)
     gap.due = Infinity
     gap.remaining.clear()
-    const donor = membership.members.get(member)
     for (const state of states.values()) {
       const { namespace } = state
       if (namespace.options.mode === 2) {
         namespace.dropAll()
         continue
       }
-      // What holds nothing in mode 0 lacks nothing.
-      if (namespace.options.mode === 0 && namespace.replica.records.size === 0) continue
-      // While a namespace joins, its donor covers what the sender wrote before; what that misses digests find.
-      if (donor === undefined || !namespace.caughtUp || (donor.told && !donor.summaries.has(namespace.name))) continue
+      if (!isMissing(state, member)) continue
       gap.remaining.add(namespace.name)
+      // While it joins, its donor may bring what the sender wrote before; that is known when it has caught up.
+      if (!namespace.caughtUp) continue
       // A take that runs already began before the loss was known: it does not count.
       if (state.take?.donor.id === member) state.take.end("failed")
       state.wanted.set(member, time.ticks())
@@ -303,6 +324,7 @@ export const make = (host: Host): AntiEntropy => {
         differing: new Map(),
         failed: new Set(),
         asked: new Set(),
+        vouched: new Map(),
         checkDue: now
       }
       states.set(namespace.name, state)
@@ -315,6 +337,7 @@ export const make = (host: Host): AntiEntropy => {
       state.take?.end("failed")
       namespace.caughtUp = namespace.options.mode !== 1
       state.failed.clear()
+      state.vouched = new Map()
       state.checkDue = time.ticks()
     },
     onSummary: (member, summary) => {

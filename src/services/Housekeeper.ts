@@ -61,6 +61,8 @@ export interface Host {
     readonly forget: (member: MemberId) => void
     readonly repaired: (member: MemberId, upTo: number) => void
     readonly highestOf: (member: MemberId) => number
+    readonly givenUpOf: (member: MemberId) => number
+    readonly settledOfAll: Responder.Host["settled"]
     readonly hasGap: () => boolean
     readonly meeting: () => boolean
   }
@@ -135,6 +137,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
     time,
     namespaces: host.namespaces,
     pieceBytes: host.pieceBytes,
+    settled: () => [...host.listener().settledOfAll(), { sender: host.self, number: multicaster.highest() }],
     send: multicaster.send,
     metrics: host.metrics,
     checksum: host.checksum,
@@ -158,6 +161,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
     requests,
     joined: () => joining.joined(),
     highestOf: (member) => host.listener().highestOf(member),
+    givenUpOf: (member) => host.listener().givenUpOf(member),
     hasGap: () => host.listener().hasGap(),
     repaired: (member, upTo) => host.listener().repaired(member, upTo),
     caughtUp: () => hurry(time.ticks()),

@@ -77,6 +77,10 @@ export interface Listener {
   readonly isTrusted: (member: MemberId) => boolean
   /** The highest number received of a sender: what a repair that begins now will cover. */
   readonly highestOf: (member: MemberId) => number
+  /** The greatest number of a sender that was given up and is not made good; 0 for none. */
+  readonly givenUpOf: (member: MemberId) => number
+  /** Up to which number of each sender everything is folded. */
+  readonly settledOfAll: () => ReadonlyArray<{ readonly sender: MemberId; readonly number: number }>
   /** Whether numbers of this sender are missing or given up. */
   readonly hasGap: () => boolean
   /** Whether somebody is being met. */
@@ -464,6 +468,15 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<L
       const session = sessions.trusted.get(member)
       return session === undefined ? 0 : ReceiveStream.highest(session.stream)
     },
+    givenUpOf: (member) => {
+      const session = sessions.trusted.get(member)
+      return session === undefined ? 0 : ReceiveStream.givenUp(session.stream)
+    },
+    settledOfAll: () =>
+      Array.from(
+        sessions.trusted.values(),
+        ({ id, stream }) => ({ sender: id, number: ReceiveStream.settled(stream) })
+      ),
     hasGap: () => {
       for (const { stream } of sessions.trusted.values()) {
         if (ReceiveStream.abandoned(stream) || ReceiveStream.missing(stream)) return true

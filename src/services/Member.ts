@@ -438,6 +438,8 @@ const idleListener = {
   forget: () => undefined,
   repaired: () => undefined,
   highestOf: () => 0,
+  givenUpOf: () => 0,
+  settledOfAll: () => [],
   hasGap: () => false,
   meeting: () => false
 }

@@ -15,6 +15,8 @@ export interface Host {
   readonly time: MemberTime
   readonly namespaces: ReadonlyMap<string, Namespace>
   readonly pieceBytes: number
+  /** Up to which number of each sender everything is folded here, of its own among them. */
+  readonly settled: () => ReadonlyArray<{ readonly sender: MemberId; readonly number: number }>
   readonly send: (to: Destination, operation: Control) => void
   /** Answers for people, as JSON: metrics and checksums. */
   readonly metrics: (namespace: string | undefined) => string
@@ -71,8 +73,8 @@ export const make = (host: Host): Responder => {
         const { namespace, status } = open(from, request.namespace, request.fingerprint)
         return OperationCodec.replies.digest.encode(
           namespace === undefined || namespace.options.mode !== 1
-            ? { status, quantum: 0, floor: 0, forget: 0, count: 0, hashes: [] }
-            : { status, ...Repair.digest(namespace.replica, now) }
+            ? { status, quantum: 0, floor: 0, forget: 0, count: 0, hashes: [], settled: [] }
+            : { status, ...Repair.digest(namespace.replica, now), settled: host.settled() }
         )
       }
       case "LISTING": {

@@ -8,6 +8,7 @@ import type { Member } from "../domain/Membership.ts"
 import type { Status } from "../domain/Operation.ts"
 import * as OperationCodec from "../domain/OperationCodec.ts"
 import * as Repair from "../domain/Repair.ts"
+import type { MemberId } from "../domain/Stamp.ts"
 import type { MemberTime } from "./MemberTime.ts"
 import type { Namespace } from "./Namespace.ts"
 import type { Requests } from "./Requests.ts"
@@ -31,6 +32,8 @@ export interface Take {
   readonly kind: "join" | "repair"
   /** Records that came so far. */
   readonly records: () => number
+  /** Up to which number of each sender the donor had folded everything when it told its digest. */
+  readonly settled: () => ReadonlyMap<MemberId, number>
   /** Ends it, as the caller says. */
   readonly end: (how: Ending) => void
 }
@@ -67,6 +70,7 @@ export const start = (
   /** What is asked for and under way, about. */
   let bytesAsked = 0
   let records = 0
+  let settled: ReadonlyMap<MemberId, number> = new Map()
   let over = false
 
   const end = (how: Ending): void => {
@@ -97,6 +101,7 @@ export const start = (
       if (reply.status !== "ok") return end(endingOf(reply.status))
       const next = Repair.onDigest(repair, reply, time.now())
       if (next._tag === "Retry") return end("retry")
+      settled = new Map(reply.settled.map(({ number, sender }) => [sender, number]))
       buckets = [...next.buckets]
       advance()
     })
@@ -178,7 +183,7 @@ export const start = (
     })
   }
 
-  const take: Take = { donor, kind, records: () => records, end }
+  const take: Take = { donor, kind, records: () => records, settled: () => settled, end }
   begin()
   return take
 }

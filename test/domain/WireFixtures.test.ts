@@ -234,7 +234,8 @@ describe("section 5: operations and answers", () => {
       floor: 4_096,
       forget: 8_192,
       count: 3,
-      hashes: [0, 1, 0xffff_ffff, 0x1234_5678]
+      hashes: [0, 1, 0xffff_ffff, 0x1234_5678],
+      settled: [{ sender: ada, number: 300 }]
     },
     listing: {
       status: "ok",

@@ -275,7 +275,8 @@ export const reply = (scene: Scene, request: Operation): Uint8Array | undefined 
           { length: dice.chance(0.95) ? 512 : dice.below(600) },
           // An empty bucket is 0: what is not is listed.
           () => dice.chance(0.95) ? 0 : dice.below(2 ** 32)
-        )
+        ),
+        settled: writers.map((sender) => ({ sender, number: dice.magnitude() }))
       })
     case "LISTING":
       return Loose.listing({

@@ -49,6 +49,38 @@ describe("flush", () => {
       }
     }))
 
+  it.effect("never succeeds before a newcomer, whose donor did not know it, has folded what was written", () =>
+    Effect.gen(function*() {
+      const read: Array<boolean> = []
+      for (let seed = 1; seed <= 8; seed++) {
+        const { cacheOf, cluster } = yield* start(seed, 0, ["writer", "donor"])
+        cluster.partition([["writer"], ["donor"]])
+        yield* cluster.advance("20 seconds")
+        cacheOf("writer").set("k", seed)
+        yield* cluster.advance("1 second")
+        // From now on they meet the newcomer, but not each other.
+        cluster.heal()
+        cluster.hub.block("writer", "donor")
+        cluster.hub.block("donor", "writer")
+        const newcomer = (yield* cluster.join("newcomer")).member.cache<number>("n")
+        for (let millis = 0; millis < 3_000; millis += 50) {
+          yield* cluster.advance(50)
+          yield* Effect.forkChild(
+            Effect.tap(
+              cluster.node("writer").mccache.flush({ timeout: "30 seconds" }),
+              ({ members }) =>
+                Effect.sync(() => {
+                  if (members === 1) read.push(newcomer.get("k") === seed)
+                })
+            ),
+            { startImmediately: true }
+          )
+        }
+      }
+      assert.isAbove(read.length, 8)
+      assert.notInclude(read, false)
+    }))
+
   for (const loss of [0, 0.3]) {
     it.effect(`never succeeds before everyone has folded what was written, at ${loss * 100} % loss`, () =>
       Effect.gen(function*() {

@@ -297,19 +297,20 @@ const fail: Report = (invariant, message) => {
 const inspect = (life: Life, entry: Entry, judgedMillis: number, report: Report): void => {
   if (judgedMillis < life.judgedMillis) report(2, `${life.name} judges expiry by a clock that ran back`)
   life.judgedMillis = judgedMillis
-  const read = `${life.name} reads ${show(entry.key, entry)}`
-  if (entry.expiresAt !== 0 && entry.expiresAt <= judgedMillis) report(2, `${read}, which expired`)
-  if (entry.clock <= life.floor) report(2, `${read}, which a clear removed`)
+  const broken = (invariant: Invariant, what: string): void =>
+    report(invariant, `${life.name} reads ${show(entry.key, entry)}${what}`)
+  if (entry.expiresAt !== 0 && entry.expiresAt <= judgedMillis) broken(2, ", which expired")
+  if (entry.clock <= life.floor) broken(2, ", which a clear removed")
   for (const gone of [life.gone.get(entry.key), life.expired.get(entry.key)]) {
     if (gone !== undefined && Stamp.compare(entry, gone) <= 0) {
-      report(2, `${read}, which was gone at ${Stamp.format(gone)}`)
+      broken(2, `, which was gone at ${Stamp.format(gone)}`)
     }
   }
   const stored = life.stored.get(entry.key)
-  if (stored !== undefined && Stamp.compare(entry, stored) < 0) report(3, `${read} after ${Stamp.format(stored)}`)
+  if (stored !== undefined && Stamp.compare(entry, stored) < 0) broken(3, ` after ${Stamp.format(stored)}`)
   const flushed = life.flushed.get(entry.key)
   if (flushed !== undefined && Stamp.compare(entry, flushed) < (flushed.deleted ? 1 : 0)) {
-    report(9, `${read}, though a flush said that ${Stamp.format(flushed)} was applied`)
+    broken(9, `, though a flush said that ${Stamp.format(flushed)} was applied`)
   }
 }
 

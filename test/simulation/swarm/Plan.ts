@@ -140,6 +140,11 @@ export const make = (seed: number, given: Given = {}): Plan => {
     often: chance(0.2),
     idle: chance(0.4)
   }
+  // Tombstones of which somebody missed that they grew old: else it takes many runs until both happen in one.
+  if (features.shortHorizon) {
+    features.idle = true
+    features.partitions = features.partitions || chance(0.6)
+  }
   const cacheMax = features.small ? between(2, 40) : 4_096
   const options: Options = {
     cacheMode: mode,
@@ -274,8 +279,16 @@ export const make = (seed: number, given: Given = {}): Plan => {
       }
     } else if (dice < 0.52) {
       if (features.blocks) add({ _tag: "Block", from: member, to: pick(alive) })
-    } else if (dice < 0.62) add({ _tag: "Heal" })
-    else if (dice < 0.7) {
+    } else if (dice < 0.62) {
+      add({ _tag: "Heal" })
+      // A clear while repairs are under way.
+      if (features.clears && chance(0.5)) {
+        now += below(1_500)
+        for (let count = between(1, 4); count > 0; count--, now += below(100)) {
+          add({ _tag: "Clear", member: pick(alive) })
+        }
+      }
+    } else if (dice < 0.7) {
       if (features.pauses) {
         if (paused.has(member)) {
           paused.delete(member)
