@@ -369,27 +369,11 @@ export const mutants: ReadonlyArray<Mutant> = [
     invariants: [9]
   },
   {
-    name: "flush counts who still catches up",
-    what: "A member that still catches up has not applied what was sent before it came.",
-    file: multicaster,
-    find: `host.isReady(member) ? FlowWindow.settledOf(flow, member) ?? 0 : -1`,
-    replace: `FlowWindow.settledOf(flow, member) ?? 0`,
-    invariants: [9]
-  },
-  {
     name: "ready too early",
     what: "A member is ready when its namespaces have caught up, not when it has joined.",
     file: "src/services/Housekeeper.ts",
     find: `for (const namespace of host.namespaces.values()) if (!namespace.caughtUp) return false`,
     replace: ``,
-    invariants: [9]
-  },
-  {
-    name: "caught up with whoever is there",
-    what: "A namespace has caught up after a transfer from a donor that has it.",
-    file: antiEntropy,
-    find: `return unasked === undefined ? settle(state) : begin(state, unasked, "join")`,
-    replace: `return settle(state)`,
     invariants: [9]
   },
   {

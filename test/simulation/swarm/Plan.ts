@@ -140,10 +140,13 @@ export const make = (seed: number, given: Given = {}): Plan => {
     often: chance(0.2),
     idle: chance(0.4)
   }
-  // Tombstones of which somebody missed that they grew old: else it takes many runs until both happen in one.
-  if (features.shortHorizon) {
-    features.idle = true
-    features.partitions = features.partitions || chance(0.6)
+  // What rarely meets by chance: tombstones that go while somebody is cut off, and fills under clocks that are apart.
+  const forgetful = features.shortHorizon || features.fewTombstones
+  if (forgetful) features.partitions = features.partitions || chance(0.6)
+  if (features.shortHorizon) features.idle = true
+  if (mode === 2) {
+    features.fills = features.fills || chance(0.6)
+    features.skewed = features.skewed || chance(0.6)
   }
   const cacheMax = features.small ? between(2, 40) : 4_096
   const options: Options = {
@@ -227,7 +230,7 @@ export const make = (seed: number, given: Given = {}): Plan => {
       : features.large && chance(0.15)
       ? between(1_000, 20_000)
       : below(60)
-    if (dice < 0.5) add({ _tag: "Set", member, key: randomKey(), bytes, ...ttl, ...ack })
+    if (dice < (forgetful ? 0.35 : 0.5)) add({ _tag: "Set", member, key: randomKey(), bytes, ...ttl, ...ack })
     else if (dice < 0.65) add({ _tag: "Delete", member, key: randomKey() })
     else if (dice < 0.75) add({ _tag: "Get", member, key: randomKey() })
     else if (dice < 0.85) {
@@ -262,7 +265,10 @@ export const make = (seed: number, given: Given = {}): Plan => {
     } else if (dice < 0.15) {
       if (features.leaves && alive.length > 1 && !paused.has(member)) end("Leave", member)
     } else if (dice < 0.35) {
-      if (alive.length < size || (!small && chance(0.1) && alive.length < 12)) join()
+      if (alive.length < size || (!small && chance(0.1) && alive.length < 12)) {
+        join()
+        clearSoon(60)
+      }
     } else if (dice < 0.38) {
       if (features.storms) {
         for (let count = between(2, 5); count > 0 && alive.length > 1; count--) {
@@ -281,13 +287,7 @@ export const make = (seed: number, given: Given = {}): Plan => {
       if (features.blocks) add({ _tag: "Block", from: member, to: pick(alive) })
     } else if (dice < 0.62) {
       add({ _tag: "Heal" })
-      // A clear while repairs are under way.
-      if (features.clears && chance(0.5)) {
-        now += below(1_500)
-        for (let count = between(1, 4); count > 0; count--, now += below(100)) {
-          add({ _tag: "Clear", member: pick(alive) })
-        }
-      }
+      clearSoon(800)
     } else if (dice < 0.7) {
       if (features.pauses) {
         if (paused.has(member)) {
@@ -313,6 +313,16 @@ export const make = (seed: number, given: Given = {}): Plan => {
       else {for (let count = between(1, 40); count > 0; count--) {
           add({ _tag: "Replay", member: pick(alive), ago: below(chance(0.5) ? 50 : 4_000) })
         }}
+    }
+  }
+
+  /** Clears while transfers are under way. */
+  const clearSoon = (millis: number): void => {
+    if (!features.clears || chance(0.4)) return
+    for (let count = between(1, 3); count > 0; count--) {
+      now += 1 + below(millis)
+      work()
+      add({ _tag: "Clear", member: pick(alive) })
     }
   }
 
