@@ -132,8 +132,8 @@ interface Listed {
 export interface Repair {
   readonly replica: Replica.Replica
   readonly kind: "repair" | "join"
-  /** Whether the donor's namespace is as large: else only keys that both hold are compared, and nothing is concluded. */
-  readonly sameSizes: boolean
+  /** Whether what the donor does not list is gone: else only keys that both hold are compared, and nothing is concluded. */
+  readonly conclusive: boolean
   readonly hold: Replica.Hold
   readonly listed: Map<number, Listed>
   /** What was asked for and did not come yet, with the stamps that were listed. */
@@ -142,11 +142,14 @@ export interface Repair {
   spoiled: boolean
 }
 
-/** Begins a take. In mode 0 every bucket is listed, and only what is held here is wanted. */
-export const start = (replica: Replica.Replica, kind: "repair" | "join", sameSizes = true): Repair => ({
+/**
+ * Begins a take. In mode 0 every bucket is listed, and only what is held here is wanted. A donor of another size forgot for
+ * want of room what need not be forgotten here: a take from it is conclusive only when its writes were missed.
+ */
+export const start = (replica: Replica.Replica, kind: "repair" | "join", conclusive = true): Repair => ({
   replica,
   kind,
-  sameSizes,
+  conclusive,
   hold: { forget: 0, equal: new Uint8Array(Digests.buckets) },
   listed: new Map(),
   wanted: new Map(),
@@ -163,8 +166,7 @@ const admit = (self: Repair, floor: number, forget: number, nowMillis: number): 
   if (floor > replica.floor) {
     Replica.apply(replica, { _tag: "Clear", clock: floor, writer: Stamp.zero.writer, origin: "repair" }, nowMillis)
   }
-  // What a member of another size forgot for want of room need not be forgotten here.
-  if (!self.sameSizes) return
+  if (!self.conclusive) return
   // A joiner's live events obey its own line only.
   if (forget > self.hold.forget) self.hold.forget = forget
   replica.holds.add(self.hold)
@@ -214,7 +216,7 @@ export const onListing = (self: Repair, theirs: Listing, nowMillis: number): Rea
       continue
     }
     if (held === undefined) {
-      if (!self.sameSizes && self.kind === "repair") continue
+      if (!self.conclusive) continue
       if (replica.options.mode !== 1 || item.clock <= replica.forget) continue
     } else {
       const tied = replica.options.collision === "tie" && held.clock === item.clock && held.writer !== item.writer &&
@@ -269,7 +271,7 @@ export const finish = (self: Repair, nowMillis: number): boolean => {
   if (self.spoiled || self.wanted.size > 0) return false
   const { replica } = self
   Replica.sweep(replica, nowMillis)
-  if (!self.sameSizes) return true
+  if (!self.conclusive) return true
   if (self.listed.size > 0) {
     for (const record of replica.records.values()) {
       const listed = self.listed.get(Digests.bucketOf(record.keyHash))

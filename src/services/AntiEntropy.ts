@@ -110,12 +110,22 @@ export const make = (host: Host): AntiEntropy => {
 
   // ------------------------------------------------------------------------------------------------ takes
 
+  /** Whether something that only this member can tell may be missing here. */
+  const isOwed = (state: State, member: MemberId): boolean =>
+    state.owed.has(member) || (gaps.get(member)?.remaining.has(state.namespace.name) ?? false)
+
   const begin = (state: State, donor: Member, kind: Take.Take["kind"]): void => {
     takes++
     host.took(state.namespace, donor.id, "asked")
     if (kind === "join") counters.joins++
     else counters.repairRounds++
-    state.take = Take.start(host, { donor, kind, namespace: state.namespace }, (take, how) => ended(state, take, how))
+    // What was missed of a smaller one it may have written, and forgotten since: only its forget line tells of that.
+    const conclusive = kind === "join" || isOwed(state, donor.id)
+    state.take = Take.start(
+      host,
+      { conclusive, donor, kind, namespace: state.namespace },
+      (take, how) => ended(state, take, how)
+    )
   }
 
   const ended = (state: State, { donor: { id: donor }, kind, records, settled }: Take.Take, how: Take.Ending): void => {
@@ -132,9 +142,7 @@ export const make = (host: Host): AntiEntropy => {
       state.owed.delete(donor)
       if (kind === "repair") gapTaken(state.namespace.name, donor)
       else {
-        // One of another size may hold less than it folded.
-        const sizing = membership.members.get(donor)?.summaries.get(state.namespace.name)?.sizing
-        if (sizing === state.namespace.sizing) state.vouched = settled()
+        state.vouched = settled()
         settle(state)
       }
       return
@@ -146,10 +154,7 @@ export const make = (host: Host): AntiEntropy => {
       if (asked) state.asked.add(donor)
       else if (how !== "unfinished" && how !== "retry") state.failed.add(donor)
       state.checkDue = asked ? now : now + retryMillis * (how === "retry" ? 0.2 : 1)
-    } else if (
-      membership.members.has(donor) &&
-      (state.owed.has(donor) || (gaps.get(donor)?.remaining.has(state.namespace.name) ?? false))
-    ) {
+    } else if (membership.members.has(donor) && isOwed(state, donor)) {
       state.wanted.set(donor, now + retryMillis * (1 + host.random()))
     } else state.wanted.delete(donor)
   }

@@ -56,12 +56,18 @@ const wantBytesMax = 131_072
 /** Begins a take. `ended` is called once, after this has returned. */
 export const start = (
   { pieceBytes, requests, time }: Host,
-  { donor, kind, namespace }: { readonly donor: Member; readonly kind: Take["kind"]; readonly namespace: Namespace },
+  { conclusive, donor, kind, namespace }: {
+    readonly donor: Member
+    readonly kind: Take["kind"]
+    readonly namespace: Namespace
+    /** Whether what the donor does not list is gone, even if it is of another size. */
+    readonly conclusive: boolean
+  },
   ended: (take: Take, how: Ending) => void
 ): Take => {
   const { name, replica } = namespace
   const sameSizes = (donor.summaries.get(name)?.sizing ?? namespace.sizing) === namespace.sizing
-  const repair = Repair.start(replica, kind, sameSizes)
+  const repair = Repair.start(replica, kind, conclusive || sameSizes)
   const asked = new Set<number>()
   /** Buckets to be listed yet. */
   let buckets: Array<number> = []

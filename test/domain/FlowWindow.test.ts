@@ -69,7 +69,8 @@ describe("the window", () => {
             settled: enough,
             credit,
             heard: now,
-            lagging: known?.lagging === false ? false : enough < sender.lowest - 1
+            // Who comes is waited for in what it hears; who fell silent, when it has what is not kept any more.
+            lagging: known === undefined ? received < sender.lowest - 1 : known.lagging && enough < sender.lowest - 1
           })
         } else if (chance < 0.88) {
           FlowWindow.onLoss(flow, member, now)

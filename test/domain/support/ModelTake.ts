@@ -38,7 +38,7 @@ export class Take {
     this.sameSizes = taker.namespace.sizing === donor.namespace.sizing
     this.#promises = donor.knowledge
     this.knew = donor.knowledge.snapshot()
-    this.#repair = Repair.start(taker.namespace.replica, kind, this.sameSizes)
+    this.#repair = Repair.start(taker.namespace.replica, kind, kind === "join" || this.sameSizes)
     // Mode 0 lists every bucket: these are all in which there can be something.
     if (taker.namespace.options.mode !== 0) this.#ask("digest")
     else for (const bucket of buckets) this.#ask({ bucket })

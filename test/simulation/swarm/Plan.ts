@@ -358,7 +358,9 @@ export const make = (seed: number, given: Given = {}): Plan => {
     roomy: mode === 1 && !features.small && !features.differing && !features.fewTombstones && !features.shortHorizon &&
       !features.huge,
     connected,
-    gentle: connected && agreeing && lossMax < 0.1 && !features.bursty && !features.huge && !features.startsAnew,
+    // Where there is room for few keys, an outbox overflows, and all is repaired.
+    gentle: connected && agreeing && lossMax < 0.1 && !features.bursty && !features.huge && !features.startsAnew &&
+      !features.small && !features.fewTombstones,
     agreeing,
     jumping: features.jumps,
     rests: !features.often && chance(0.3)
