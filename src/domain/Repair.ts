@@ -167,7 +167,6 @@ const admit = (self: Repair, floor: number, forget: number, nowMillis: number): 
     Replica.apply(replica, { _tag: "Clear", clock: floor, writer: Stamp.zero.writer, origin: "repair" }, nowMillis)
   }
   if (!self.conclusive) return
-  // A joiner's live events obey its own line only.
   if (forget > self.hold.forget) self.hold.forget = forget
   replica.holds.add(self.hold)
 }
@@ -188,7 +187,7 @@ export const onDigest = (
     const equal = lanes[2 * bucket] === theirs.hashes[2 * bucket] &&
       lanes[2 * bucket + 1] === theirs.hashes[2 * bucket + 1]
     if (!equal) buckets.push(bucket)
-    else if (self.kind === "repair") self.hold.equal[bucket] = 1
+    else self.hold.equal[bucket] = 1
   }
   return { _tag: "Buckets", buckets }
 }

@@ -47,7 +47,7 @@ export type Removal = "delete" | "expire" | "evict" | "collision" | "clear" | "r
 export interface Observer {
   readonly put: (entry: Entry, previous: Entry | undefined, origin: Origin) => void
   readonly removed: (entry: Entry, reason: Removal, clock: number, origin: Origin) => void
-  /** A tombstone had to go: by budget, by age, by repair, or for what is not held here. */
+  /** A tombstone had to go: by budget, by age, by repair, for what is not held here, or for a collision. */
   readonly forgot?: ((tombstone: Tombstone) => void) | undefined
   /** Two members wrote the key under one clock value: `writer` is whose record stays, `collisionWriter` for nobody's. */
   readonly collided: (key: Key, clock: number, origin: Origin, writer: MemberId) => void
@@ -325,6 +325,7 @@ const collide = (
   }
   bury(self, held, event.key, held.keyHash, event.clock, Stamp.collisionWriter, "collision", 0)
   if (held.kind === "entry") self.observer.removed(held, "collision", event.clock, event.origin)
+  else self.observer.forgot?.(held)
   self.observer.collided(event.key, event.clock, event.origin, Stamp.collisionWriter)
   return "collided"
 }

@@ -382,8 +382,8 @@ export class Namespace {
         break
       }
       case "collision": {
-        // Told here by `#collided`; to the others by the tombstone or, in mode 2, which keeps none, by this.
-        if (this.options.mode === 2) this.#goneUnsent(entry)
+        // Told here by `#collided`; to the others by the tombstone or, when there is none (any more), by this.
+        this.#goneUnsent(entry)
         break
       }
       case "delete":

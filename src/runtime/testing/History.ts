@@ -90,7 +90,8 @@ export interface Entry extends Stamp.Stamp {
 /** For messages. */
 export const show = (key: Key, stamp: Stamp.Stamp): string => `${JSON.stringify(key)} at ${Stamp.format(stamp)}`
 
-const identity = (key: Key, stamp: Stamp.Stamp): string => `${typeof key}:${key}@${stamp.clock}/${stamp.writer}`
+/** Of a write, as a key of `written`. */
+export const identity = (key: Key, stamp: Stamp.Stamp): string => `${typeof key}:${key}@${stamp.clock}/${stamp.writer}`
 
 const raise = (stamps: Stamps, key: Key, { clock, writer }: Stamp.Stamp): void => {
   const known = stamps.get(key)
