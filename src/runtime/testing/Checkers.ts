@@ -131,19 +131,17 @@ export const convergence = (observer: Observer): void => {
 export const newest = (observer: Observer, nothingForgotten = false): void => {
   const survivors = live(observer)
   const now = Math.max(...survivors.map(({ namespace }) => namespace.replica.judgedMillis))
-  const expires = (key: Key, stamp: Stamp.Stamp): boolean => {
-    const expiresAt = observer.history.written.get(History.identity(key, stamp))?.expiresAt ?? 0
-    return expiresAt !== 0 && expiresAt <= now + expiryMarginMillis
-  }
+  // What is about to expire may be gone at some, and is not compared.
+  const expires = (written: { readonly expiresAt: number } | undefined): boolean =>
+    written !== undefined && written.expiresAt !== 0 && written.expiresAt <= now + expiryMarginMillis
   for (const { namespace, node } of survivors) {
     const { floor, judgedMillis, options } = namespace.replica
     for (const { namespace: theirs, node: other } of survivors) {
       const life = observer.history.lifeOf(other, theirs)
       const told = options.mode === 1 ? life.received : options.mode === 0 ? life.stored : life.own
       for (const [key, stamp] of told) {
-        // What is about to expire may be gone at some, and is not compared.
-        if (expires(key, stamp)) continue
         const entry = Replica.peek(namespace.replica, key, judgedMillis)
+        if (expires(entry) || expires(observer.history.written.get(History.identity(key, stamp)))) continue
         if (entry !== undefined && Stamp.compare(entry, stamp) < 0) {
           throw new Violation(
             5,
