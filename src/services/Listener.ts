@@ -14,6 +14,7 @@ import * as Framing from "../domain/Framing.ts"
 import type { McCacheError } from "../domain/McCacheError.ts"
 import type { Control, Operation, Proof } from "../domain/Operation.ts"
 import * as OperationCodec from "../domain/OperationCodec.ts"
+import * as Protocols from "../domain/Protocol.ts"
 import * as Reassembly from "../domain/Reassembly.ts"
 import * as ReceiveStream from "../domain/ReceiveStream.ts"
 import type * as Replica from "../domain/Replica.ts"
@@ -250,7 +251,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<L
       data: (number, asks) => {
         session.dataTicks = now
         const outcome = ReceiveStream.receive(session.stream, number, now)
-        if (asks) ReceiveStream.ackNow(session.stream)
+        if (asks) ReceiveStream.ackAsked(session.stream, now)
         if (outcome === "new") {
           // The Listener's own share keeps the token open until the whole body is read.
           token = { sender: session.id, number, remaining: 1, refused: false }
@@ -322,7 +323,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<L
         return
       case "PULSE":
         ReceiveStream.announce(session.stream, operation.lowest, operation.highest, now)
-        if (operation.asks) ReceiveStream.ackNow(session.stream)
+        if (operation.asks) ReceiveStream.ackAsked(session.stream, now)
         host.control(from, operation)
         return
       default:
@@ -400,13 +401,21 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<L
     return undefined
   }
 
+  /**
+   * How many datagrams one acknowledgement is for. In a cluster of more members than `ackEveryMax` as many as there are, so that
+   * the sender gets no more acknowledgements than it sends datagrams, as far as the credit allows that.
+   */
+  const ackEvery = (credit: number): number =>
+    Math.max(1, Math.min(Math.max(protocol.ackEveryMax, sessions.trusted.size), credit >> 2))
+
   /** Says what is there and what is missing. */
   const report = (now: number): void => {
     let granted = 0
+    const spread = Protocols.ackSpreadMillis(protocol, sessions.trusted.size)
     for (const session of sessions.trusted.values()) {
       if (ReceiveStream.nextDue(session.stream) > now) continue
       if (granted === 0) granted = credit(now)
-      ReceiveStream.setAckEvery(session.stream, Math.max(1, Math.min(protocol.ackEveryMax, granted >> 2)))
+      ReceiveStream.setAckEvery(session.stream, ackEvery(granted), spread)
       const due = ReceiveStream.onDue(session.stream, now)
       if (due.nack !== undefined) {
         counters.lost += due.lost

@@ -200,7 +200,7 @@ describe("what arrived, is missing and is settled", () => {
     take(stream, 1, 0)
     for (const highest of [2 ** 20, 2 ** 33 + 7, 2 ** 46 - 1]) {
       ReceiveStream.announce(stream, highest - 5, highest, 0)
-      assert.strictEqual(stream.marks.length, 65_536)
+      assert.isAtMost(stream.marks.length, 65_536)
       assert.strictEqual(ReceiveStream.highest(stream), highest)
       assert.isTrue(ReceiveStream.abandoned(stream))
       assert.strictEqual(ReceiveStream.settled(stream), 1)

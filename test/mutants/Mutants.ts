@@ -428,7 +428,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     name: "retransmission answered once",
     what: "A number is sent again as often as it is asked for.",
     file: "src/domain/SendStream.ts",
-    find: `if (resent !== nowMillis && nowMillis - resent < self.resendIntervalMillis) continue`,
+    find: `if (resent !== nowMillis && lately && !toOther) continue`,
     replace: `if (resent !== -Infinity) continue`,
     invariants: [7]
   },
