@@ -3,7 +3,7 @@
  *
  *     npm run scale                                   10, 30 and 100 members, all cases
  *     npm run scale -- --members 10,100,1000          other sizes
- *     npm run scale -- --case storm                   one case: rest, write, stream, burst, loss, memory, storm, join
+ *     npm run scale -- --case storm                   one case: join, memory, rest, write, stream, burst, loss, storm
  *
  * Each size of each group of cases runs in a process of its own. Prints a table for each case, a column for each size, and all
  * figures as a line of JSON at the end. Exits with 1 when a cluster did not become coherent: its figures would mean nothing.
@@ -31,7 +31,7 @@ type Figures = Record<string, number>
 type Rows = Record<string, Figures>
 
 /** The cases that share a cluster, and so a process. */
-const groups = [["rest", "memory", "write", "stream", "burst", "loss", "join"], ["storm"]] as const
+const groups = [["join", "memory", "rest", "write", "stream", "burst", "loss"], ["storm"]] as const
 type Case = (typeof groups)[number][number]
 const cases: ReadonlyArray<Case> = groups.flat()
 
@@ -75,6 +75,9 @@ const writing = (members: number, result: Scale.Writing): Figures => {
       "repeats to all, per data datagram": repeatsToAll / data,
       "numbers given up": abandoned
     }),
+    "requests and answers of repairs, per data datagram":
+      (caused - data - repeatsToAll - repeatsToOne - ACK - NACK - pulses) /
+      data,
     "receive buffers overflowed": overflowed,
     "ms until all had all": result.settledMillis
   }
@@ -123,7 +126,8 @@ const measure = Effect.fnUntraced(function*(members: number) {
     return rows
   }
   const before = heapBytes()
-  const cluster = yield* Scale.make(members, { seed })
+  const cluster = yield* Scale.make(wanted("join") ? members - 1 : members, { seed })
+  if (wanted("join")) note("the last one joins", storming(members, yield* Scale.storm(cluster, 1)))
   if (wanted("memory")) {
     const bytes = heapBytes() - before
     note("memory, nothing written", {
@@ -165,7 +169,6 @@ const measure = Effect.fnUntraced(function*(members: number) {
       writing(members, yield* Scale.burst(cluster, { keys: large ? 2_000 : 10_000, loss: 0.01 }))
     )
   }
-  if (wanted("join")) note("one more joins", storming(members + 1, yield* Scale.storm(cluster, 1)))
   return rows
 })
 
