@@ -104,7 +104,14 @@ const storming = (members: number, result: Scale.Storm): Figures => {
 const measure = Effect.fnUntraced(function*(members: number) {
   const rows: Rows = {}
   const seed = Number(values.seed)
+  // So many heartbeats take a minute of real time for each second. Rarer ones change no other figure.
   const large = members > 300
+  const heartbeatMillis = large ? 5_000 : 1_000
+  const settings = {
+    seed,
+    batch: 250,
+    options: { protocol: { heartbeatMillis, suspectMillis: 5 * heartbeatMillis, removeMillis: 15 * heartbeatMillis } }
+  }
   yield* TestClock.setTime(Date.UTC(2026, 0))
   const began = performance.now()
   const note = (name: string, figures: Figures): void => {
@@ -115,18 +122,18 @@ const measure = Effect.fnUntraced(function*(members: number) {
   if (wanted("storm")) {
     // At once from nothing, and a hundred into what is there.
     if (members <= 200) {
-      const cluster = yield* Scale.empty({ seed })
+      const cluster = yield* Scale.empty(settings)
       note("all at once from nothing", storming(members, yield* Scale.storm(cluster, members)))
     }
     if (members > 10) {
       const joiners = Math.min(100, members - 10)
-      const cluster = yield* Scale.make(members - joiners, { seed })
+      const cluster = yield* Scale.make(members - joiners, settings)
       note(`${joiners} at once into the others`, storming(members, yield* Scale.storm(cluster, joiners)))
     }
     return rows
   }
   const before = heapBytes()
-  const cluster = yield* Scale.make(wanted("join") ? members - 1 : members, { seed })
+  const cluster = yield* Scale.make(wanted("join") ? members - 1 : members, settings)
   if (wanted("join")) note("the last one joins", storming(members, yield* Scale.storm(cluster, 1)))
   if (wanted("memory")) {
     const bytes = heapBytes() - before
@@ -136,9 +143,10 @@ const measure = Effect.fnUntraced(function*(members: number) {
     })
   }
   if (wanted("rest")) {
-    const seconds = large ? 2 : 10
+    const seconds = large ? 5 : 10
     const { bytes, overflowed, received, sent } = yield* Scale.idle(cluster, seconds)
     note("at rest", {
+      "seconds between heartbeats": heartbeatMillis / 1_000,
       "datagrams a second, in total": sent / seconds,
       "datagrams a second, sent by each": sent / seconds / members,
       "datagrams a second, received by each": Math.max(...received) / seconds,
