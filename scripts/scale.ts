@@ -75,9 +75,11 @@ const writing = (members: number, result: Scale.Writing): Figures => {
       "repeats to all, per data datagram": repeatsToAll / data,
       "numbers given up": abandoned
     }),
-    "requests and answers of repairs, per data datagram":
-      (caused - data - repeatsToAll - repeatsToOne - ACK - NACK - pulses) /
-      data,
+    // What shares a datagram is counted twice.
+    "requests and answers of repairs, per data datagram": Math.max(
+      0,
+      (caused - data - repeatsToAll - repeatsToOne - ACK - NACK - pulses) / data
+    ),
     "receive buffers overflowed": overflowed,
     "ms until all had all": result.settledMillis
   }

@@ -183,8 +183,9 @@ export const storm = Effect.fnUntraced(function*(cluster: Cluster.Cluster, joine
     }))
   }
   const readyMillis = yield* until(cluster, "all are ready", () => ready === joiners, 60_000)
+  yield* until(cluster, "all hold the same", () => isCoherent(cluster), 30_000, 10)
   // What is still to be said, and no heartbeat more than necessary.
-  yield* until(cluster, "all hold the same", () => isCoherent(cluster), 30_000, 50)
+  yield* pass(cluster, 20)
   return { joiners, readyMillis, ...take() } satisfies Storm
 })
 
@@ -294,3 +295,21 @@ export const burst = (cluster: Cluster.Cluster, settings: { readonly keys: numbe
       return settings.keys
     })
   )
+
+/** Counts datagrams to each member from now on: the most that were sent to one within a millisecond. */
+export const peak = (cluster: Cluster.Cluster): () => number => {
+  const counts = new Map<string, { at: number; count: number }>()
+  let most = 0
+  const stop = cluster.hub.tap(({ atMillis, to }) => {
+    if (to === MemoryNetwork.everyone) return
+    const at = Math.floor(atMillis)
+    const known = counts.get(to)
+    const count = known?.at === at ? known.count + 1 : 1
+    counts.set(to, { at, count })
+    most = Math.max(most, count)
+  })
+  return () => {
+    stop()
+    return most
+  }
+}
