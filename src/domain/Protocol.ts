@@ -309,6 +309,13 @@ export const ackSpreadMillis = (protocol: Protocol, receivers: number): number =
   return Math.min(2 * Math.max(0, periodMillis - protocol.ackDelayMillis), protocol.laggardMillis / 2)
 }
 
+/**
+ * How many datagrams one acknowledgement is for. Of more receivers than `ackEveryMax` as many as there are, so that the sender
+ * gets no more acknowledgements than it sends datagrams, as far as the credit allows that.
+ */
+export const ackEveryDatagrams = (protocol: Protocol, receivers: number, credit: number): number =>
+  Math.max(1, Math.min(Math.max(protocol.ackEveryMax, receivers), credit >> 2))
+
 /** The tombstones that a namespace of so many entries may keep. */
 export const tombstonesMax = (protocol: Protocol, cacheMax: number): number =>
   protocol.tombstonesMax === 0

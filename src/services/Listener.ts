@@ -109,6 +109,9 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<L
   const chargeBytes = kernelChargeBytes(host.datagramBytesMax)
   const deliveries = new Map<Namespace, Delivery>()
   let sweepDue = 0
+  /** Those whose streams may have something due since this turn began, and when the first of the others has, or earlier. */
+  const touched = new Set<Sessions.Session>()
+  let reportDue = Infinity
 
   const accept = (session: Sessions.Session, header: Datagram.Header): boolean => {
     const fresh = Sessions.accept(session, header)
@@ -193,6 +196,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<L
       else counters.refused.replayed++
     }
     ReceiveStream.ackNow(session.stream)
+    touched.add(session)
   }
 
   // ------------------------------------------------------------------------------------------------ trusted senders
@@ -231,6 +235,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<L
   const read = (session: Sessions.Session, body: Uint8Array, now: number): void => {
     let token: Token | undefined
     let skip = false
+    touched.add(session)
     const record = (bytes: Uint8Array): void => {
       if (skip) return
       const operation = OperationCodec.decode(bytes, session.id)
@@ -352,6 +357,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<L
     if (--token.remaining > 0 || token.number === 0) return
     const session = sessions.trusted.get(token.sender)
     if (session === undefined) return
+    touched.add(session)
     if (token.refused) {
       ReceiveStream.refuse(session.stream, token.number, now)
       host.gap(token.sender)
@@ -374,6 +380,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<L
           const session = sessions.trusted.get(message.member)
           if (session === undefined) break
           ReceiveStream.repaired(session.stream, message.upTo)
+          touched.add(session)
           // Something was given up that the sender wrote after that repair began.
           if (ReceiveStream.abandoned(session.stream)) host.gap(message.member)
           break
@@ -401,31 +408,35 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<L
     return undefined
   }
 
-  /**
-   * How many datagrams one acknowledgement is for. In a cluster of more members than `ackEveryMax` as many as there are, so that
-   * the sender gets no more acknowledgements than it sends datagrams, as far as the credit allows that.
-   */
-  const ackEvery = (credit: number): number =>
-    Math.max(1, Math.min(Math.max(protocol.ackEveryMax, sessions.trusted.size), credit >> 2))
-
   /** Says what is there and what is missing. */
   const report = (now: number): void => {
+    for (const session of touched) reportDue = Math.min(reportDue, ReceiveStream.nextDue(session.stream))
+    touched.clear()
+    // Of a large cluster's members nearly none have anything due when one of them is heard.
+    if (reportDue > now) return
+    let next = Infinity
     let granted = 0
-    const spread = Protocols.ackSpreadMillis(protocol, sessions.trusted.size)
+    const { size } = sessions.trusted
+    const spread = Protocols.ackSpreadMillis(protocol, size)
     for (const session of sessions.trusted.values()) {
-      if (ReceiveStream.nextDue(session.stream) > now) continue
-      if (granted === 0) granted = credit(now)
-      ReceiveStream.setAckEvery(session.stream, ackEvery(granted), spread)
-      const due = ReceiveStream.onDue(session.stream, now)
-      if (due.nack !== undefined) {
-        counters.lost += due.lost
-        multicaster.send(session, { _tag: "NACK", ranges: due.nack })
+      const due = ReceiveStream.nextDue(session.stream)
+      if (due > now) {
+        next = Math.min(next, due)
+        continue
       }
-      if (due.abandoned > 0) {
-        counters.abandoned += due.abandoned
+      if (granted === 0) granted = credit(now)
+      ReceiveStream.setAckEvery(session.stream, Protocols.ackEveryDatagrams(protocol, size, granted), spread)
+      const told = ReceiveStream.onDue(session.stream, now)
+      next = Math.min(next, ReceiveStream.nextDue(session.stream))
+      if (told.nack !== undefined) {
+        counters.lost += told.lost
+        multicaster.send(session, { _tag: "NACK", ranges: told.nack })
+      }
+      if (told.abandoned > 0) {
+        counters.abandoned += told.abandoned
         host.gap(session.id)
       }
-      if (due.ack) {
+      if (told.ack) {
         multicaster.send(session, {
           _tag: "ACK",
           received: ReceiveStream.received(session.stream),
@@ -434,12 +445,12 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<L
         })
       }
     }
+    reportDue = next
   }
 
   const nextDue = (): number => {
-    let due = sessions.strangers.size > 0 || Reassembly.used(budget) > 0 ? sweepDue : Infinity
-    for (const session of sessions.trusted.values()) due = Math.min(due, ReceiveStream.nextDue(session.stream))
-    return due
+    const sweep = sessions.strangers.size > 0 || Reassembly.used(budget) > 0 ? sweepDue : Infinity
+    return Math.min(sweep, reportDue)
   }
 
   const actor = yield* Actor.start<Message>({
