@@ -105,6 +105,8 @@ const storming = (members: number, result: Scale.Storm): Figures => {
 
 const measure = Effect.fnUntraced(function*(members: number) {
   const rows: Rows = {}
+  const began = performance.now()
+  const seconds = (): string => ((performance.now() - began) / 1_000).toFixed(1)
   const seed = Number(values.seed)
   // So many heartbeats take a minute of real time for each second. Rarer ones change no other figure.
   const large = members > 300
@@ -112,14 +114,15 @@ const measure = Effect.fnUntraced(function*(members: number) {
   const settings = {
     seed,
     batch: 250,
+    progress: (joined: number) => {
+      if (large) console.error(`${joined} of ${members} members after ${seconds()} s`)
+    },
     options: { protocol: { heartbeatMillis, suspectMillis: 5 * heartbeatMillis, removeMillis: 15 * heartbeatMillis } }
   }
   yield* TestClock.setTime(Date.UTC(2026, 0))
-  const began = performance.now()
   const note = (name: string, figures: Figures): void => {
     rows[name] = figures
-    const seconds = (performance.now() - began) / 1_000
-    console.error(`${members} members: ${name} after ${seconds.toFixed(1)} s, ${Math.round(heapBytes() / 2 ** 20)} MiB`)
+    console.error(`${members} members: ${name} after ${seconds()} s, ${Math.round(heapBytes() / 2 ** 20)} MiB`)
   }
   if (wanted("storm")) {
     // At once from nothing, and a hundred into what is there.
@@ -145,14 +148,14 @@ const measure = Effect.fnUntraced(function*(members: number) {
     })
   }
   if (wanted("rest")) {
-    const seconds = large ? 5 : 10
-    const { bytes, overflowed, received, sent } = yield* Scale.idle(cluster, seconds)
+    const lasting = large ? 5 : 10
+    const { bytes, overflowed, received, sent } = yield* Scale.idle(cluster, lasting)
     note("at rest", {
       "seconds between heartbeats": heartbeatMillis / 1_000,
-      "datagrams a second, in total": sent / seconds,
-      "datagrams a second, sent by each": sent / seconds / members,
-      "datagrams a second, received by each": Math.max(...received) / seconds,
-      "bytes a second, sent by each": bytes / seconds / members,
+      "datagrams a second, in total": sent / lasting,
+      "datagrams a second, sent by each": sent / lasting / members,
+      "datagrams a second, received by each": Math.max(...received) / lasting,
+      "bytes a second, sent by each": bytes / lasting / members,
       "receive buffers overflowed": overflowed
     })
   }
@@ -162,9 +165,9 @@ const measure = Effect.fnUntraced(function*(members: number) {
       writing(members, yield* Scale.writes(cluster, { perSecond: 1, seconds: large ? 3 : 10 }))
     )
   }
-  const seconds = large ? 1 : 5
+  const streamed = large ? 1 : 5
   if (wanted("stream")) {
-    note("100 writes a second", writing(members, yield* Scale.writes(cluster, { perSecond: 100, seconds })))
+    note("100 writes a second", writing(members, yield* Scale.writes(cluster, { perSecond: 100, seconds: streamed })))
   }
   if (wanted("burst")) {
     note("10,000 writes at once", writing(members, yield* Scale.burst(cluster, { keys: large ? 2_000 : 10_000 })))
@@ -172,7 +175,7 @@ const measure = Effect.fnUntraced(function*(members: number) {
   if (wanted("loss")) {
     note(
       "100 writes a second, 1 % lost",
-      writing(members, yield* Scale.writes(cluster, { perSecond: 100, seconds, loss: 0.01 }))
+      writing(members, yield* Scale.writes(cluster, { perSecond: 100, seconds: streamed, loss: 0.01 }))
     )
     note(
       "10,000 writes at once, 1 % lost",
@@ -205,6 +208,7 @@ for (const group of groups) {
   for (const members of sizes) {
     const run = spawnSync(process.execPath, [
       "--expose-gc",
+      "--max-semi-space-size=256",
       "--max-old-space-size=18000",
       fileURLToPath(import.meta.url),
       "--child",

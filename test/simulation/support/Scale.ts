@@ -159,7 +159,7 @@ const isCoherent = (cluster: Cluster.Cluster): boolean => {
   const { size } = cacheOf(nodes[0])
   return nodes.every((node) =>
     cacheOf(node).size === size && node.member.localChecksum("n") === sum &&
-    node.member.members().length === nodes.length
+    node.member.localMetrics().coherence.members === nodes.length
   )
 }
 
@@ -196,11 +196,17 @@ export const empty = (settings: { readonly options?: Options; readonly seed?: nu
 /** A cluster of so many members, which started in storms of `batch`. */
 export const make = Effect.fnUntraced(function*(
   members: number,
-  settings: { readonly options?: Options; readonly seed?: number; readonly batch?: number } = {}
+  settings: {
+    readonly options?: Options
+    readonly seed?: number
+    readonly batch?: number
+    readonly progress?: (members: number) => void
+  } = {}
 ) {
   const cluster = yield* empty(settings)
   while (cluster.nodes().length < members) {
     yield* storm(cluster, Math.min(settings.batch ?? 100, members - cluster.nodes().length))
+    settings.progress?.(cluster.nodes().length)
   }
   // Digests that differed while members came may still be looked into.
   yield* pass(cluster, 3_000)
