@@ -436,7 +436,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     name: "resend with other content",
     what: "The content of a number never changes.",
     file: multicaster,
-    find: `sealTo(destination === "several" ? undefined : destination, body)`,
+    find: `sealTo(SendStream.isForAll(stream, number) ? undefined : destination, body)`,
     replace:
       `sealTo(undefined, Framing.dataBody(number, (SendStream.body(stream, SendStream.highest(stream)) ?? body).subarray(7), false))`,
     invariants: [1, 5, 9]
