@@ -123,6 +123,12 @@ export const limits = {
     [5, 1, second],
     "Data is acknowledged after this when fewer arrived."
   ),
+  acksPerSecondMax: limit(
+    [10_000, 100, 1_000_000],
+    "Acknowledgements a second that one sender gets of all members together, about. Where the members are more than " +
+      "`ackDelayMillis` of this, each acknowledges later, by chance, up to `laggardMillis` / 2. Higher opens the window of a large " +
+      "cluster's sender, and passes its waits, sooner, at more work for it."
+  ),
   laggardMillis: limit(
     [500, 10, minute],
     "A receiver that says nothing for this long, or four round trips if longer, while something is unacknowledged " +
@@ -292,6 +298,23 @@ export const problems = (protocol: Protocol): ReadonlyArray<string> => {
   }
   return found
 }
+
+/**
+ * Over how long, in milliseconds, the receivers of one sender spread acknowledgements that all of them owe at once: so long
+ * that, as each waits for half of it and `ackDelayMillis` on average, they send `acksPerSecondMax` a second together. 0 while
+ * `ackDelayMillis` suffices for that. Never so long that one that waits is taken for a laggard.
+ */
+export const ackSpreadMillis = (protocol: Protocol, receivers: number): number => {
+  const periodMillis = receivers * 1_000 / protocol.acksPerSecondMax
+  return Math.min(2 * Math.max(0, periodMillis - protocol.ackDelayMillis), protocol.laggardMillis / 2)
+}
+
+/**
+ * How many datagrams one acknowledgement is for. Of more receivers than `ackEveryMax` as many as there are, so that the sender
+ * gets no more acknowledgements than it sends datagrams, as far as the credit allows that.
+ */
+export const ackEveryDatagrams = (protocol: Protocol, receivers: number, credit: number): number =>
+  Math.max(1, Math.min(Math.max(protocol.ackEveryMax, receivers), credit >> 2))
 
 /** The tombstones that a namespace of so many entries may keep. */
 export const tombstonesMax = (protocol: Protocol, cacheMax: number): number =>

@@ -9,7 +9,8 @@
  * 2. `settled` is cumulative and truthful: it never passes a number that was not folded here, until a repair with the
  *    sender that began after the number was abandoned has finished.
  * 3. With nothing missing and nothing unacknowledged nothing is due: a quiet stream is silent.
- * 4. Memory is bounded by `spanMax` numbers, whatever numbers arrive.
+ * 4. Memory is bounded by `spanMax` numbers, whatever numbers arrive, and small while little is under way: a member keeps a
+ *    stream of every other, and most of them are quiet.
  */
 import type { Range } from "./SendStream.ts"
 
@@ -32,9 +33,15 @@ const arrived = 1
 const settledMark = 2
 const abandonedMark = 3
 
+/** What a quiet stream keeps: V8 has so few bytes within the object itself. */
+const marksInitial = 64
+/** A ring larger than this is given back when all is settled. */
+const marksKept = 4_096
+
 export interface ReceiveStream {
   readonly options: Required<Options>
-  readonly marks: Uint8Array
+  /** A ring of a power of two, of the numbers above `settled` up to `highest`; all else in it is absent. */
+  marks: Uint8Array
   /** All up to here arrived or were abandoned. */
   received: number
   /** All up to here are settled or repaired. */
@@ -49,8 +56,12 @@ export interface ReceiveStream {
   ackEvery: number
   unacknowledged: number
   ackDue: number
-  /** The settled number that was last told. */
+  /** Over how long the acknowledgements that all receivers owe at once are spread; 0 while they are few. */
+  ackSpreadMillis: number
+  /** The settled number that was last told, the received one, and when. */
   told: number
+  toldReceived: number
+  toldMillis: number
   nackDue: number
   nackIntervalMillis: number
   /** Numbers up to here were asked for already, when they were missing. */
@@ -72,7 +83,7 @@ export const make = (options: Options): ReceiveStream => {
   }
   return {
     options: resolved,
-    marks: new Uint8Array(resolved.spanMax),
+    marks: new Uint8Array(Math.min(marksInitial, resolved.spanMax)),
     received: options.first - 1,
     settled: options.first - 1,
     highest: options.first - 1,
@@ -82,7 +93,10 @@ export const make = (options: Options): ReceiveStream => {
     ackEvery: 16,
     unacknowledged: 0,
     ackDue: Infinity,
+    ackSpreadMillis: 0,
     told: options.first - 1,
+    toldReceived: options.first - 1,
+    toldMillis: -Infinity,
     nackDue: Infinity,
     nackIntervalMillis: resolved.nackIntervalMillis,
     nackedUpTo: 0,
@@ -118,11 +132,32 @@ export const abandoned = (self: ReceiveStream): boolean => self.unrepaired > 0
 /** Whether something known to exist has not arrived. */
 export const missing = (self: ReceiveStream): boolean => self.received < self.highest
 
-export const setAckEvery = (self: ReceiveStream, datagrams: number): void => {
+/** How many datagrams one acknowledgement is for, and over how long those of all receivers are spread. */
+export const setAckEvery = (self: ReceiveStream, datagrams: number, spreadMillis = 0): void => {
   self.ackEvery = datagrams
+  self.ackSpreadMillis = spreadMillis
 }
 
-const slotOf = (self: ReceiveStream, number: number): number => number & (self.options.spanMax - 1)
+/** Has an acknowledgement due a little later, so that one is for several datagrams. */
+const ackSoon = (self: ReceiveStream, nowMillis: number): void => {
+  if (self.ackDue !== Infinity) return
+  self.ackDue = nowMillis + self.options.ackDelayMillis
+  if (self.ackSpreadMillis > 0) self.ackDue += self.options.random() * self.ackSpreadMillis
+}
+
+const slotOf = (self: ReceiveStream, number: number): number => number & (self.marks.length - 1)
+
+/** Makes room for numbers up to `highest`, which is at most `spanMax` - 1 above `settled`. */
+const makeRoom = (self: ReceiveStream, highest: number): void => {
+  if (highest - self.settled < self.marks.length) return
+  let size = self.marks.length
+  while (highest - self.settled >= size) size *= 2
+  const marks = new Uint8Array(size)
+  for (let number = self.settled + 1; number <= self.highest; number++) {
+    marks[number & (size - 1)] = markOf(self, number)
+  }
+  self.marks = marks
+}
 
 /** The mark of a number above `settled`; marks at or below it are not kept. */
 const markOf = (self: ReceiveStream, number: number): number => self.marks[slotOf(self, number)]
@@ -136,6 +171,7 @@ const advance = (self: ReceiveStream): void => {
     self.marks[slot] = absent
     self.settled++
   }
+  if (self.marks.length > marksKept && self.settled === self.highest) self.marks = new Uint8Array(marksInitial)
 }
 
 const abandon = (self: ReceiveStream, number: number): void => {
@@ -171,6 +207,7 @@ const reveal = (self: ReceiveStream, highest: number, nowMillis: number): void =
     schedule(self, nowMillis)
     return
   }
+  makeRoom(self, highest)
   self.highest = highest
   schedule(self, nowMillis)
 }
@@ -195,8 +232,10 @@ export const receive = (self: ReceiveStream, number: number, nowMillis: number):
   if (number < self.options.first) return "old"
   if (number <= self.settled) return "duplicate"
   // The next in order reveals nothing missing, unless there is no room for it.
-  if (number === self.highest + 1 && number - self.settled < self.options.spanMax) self.highest = number
-  else reveal(self, number, nowMillis)
+  if (number === self.highest + 1 && number - self.settled < self.options.spanMax) {
+    makeRoom(self, number)
+    self.highest = number
+  } else reveal(self, number, nowMillis)
   if (number <= self.settled) return "duplicate"
   const slot = slotOf(self, number)
   const mark = self.marks[slot]
@@ -211,7 +250,7 @@ export const receive = (self: ReceiveStream, number: number, nowMillis: number):
     schedule(self, nowMillis)
   }
   self.unacknowledged++
-  if (self.ackDue === Infinity) self.ackDue = nowMillis + self.options.ackDelayMillis
+  ackSoon(self, nowMillis)
   return "new"
 }
 
@@ -223,7 +262,7 @@ export const settle = (self: ReceiveStream, number: number, nowMillis: number): 
   advance(self)
   if (self.settled === before) return
   if (self.unacknowledged >= self.ackEvery) self.ackDue = nowMillis
-  else if (self.ackDue === Infinity) self.ackDue = nowMillis + self.options.ackDelayMillis
+  else ackSoon(self, nowMillis)
 }
 
 /** What this number carries could not be taken: only a repair brings it. */
@@ -248,6 +287,21 @@ export const announce = (self: ReceiveStream, lowest: number, highest: number, n
 /** Somebody waits for an acknowledgement. */
 export const ackNow = (self: ReceiveStream): void => {
   self.ackDue = -Infinity
+}
+
+/**
+ * The sender asks all its receivers for an acknowledgement. Those of a large cluster answer one after the other: all at once
+ * they would not fit into its socket. One that is due soon, or told the same a moment ago, answers it.
+ */
+export const ackAsked = (self: ReceiveStream, nowMillis: number): void => {
+  const spread = self.ackSpreadMillis
+  if (spread === 0) {
+    ackNow(self)
+    return
+  }
+  const toldAll = self.told === settled(self) && self.toldReceived === self.received
+  if (self.ackDue !== Infinity || (toldAll && nowMillis - self.toldMillis < spread)) return
+  self.ackDue = nowMillis + self.options.random() * spread
 }
 
 /** A repair with the sender has finished that began when numbers up to `upTo` were known to exist. */
@@ -300,6 +354,8 @@ export const onDue = (self: ReceiveStream, nowMillis: number): Due => {
     self.ackDue = Infinity
     self.unacknowledged = 0
     self.told = settled(self)
+    self.toldReceived = self.received
+    self.toldMillis = nowMillis
   }
   const abandoned = self.newlyAbandoned
   self.newlyAbandoned = 0

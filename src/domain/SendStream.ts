@@ -18,7 +18,12 @@ export interface SendStream {
   /** Bodies by number, a ring of a power of two: `lowest` to `highest` are held. */
   bodies: Array<Uint8Array | undefined>
   resentMillis: Array<number>
+  /** To whom it was sent again: one member, or `everyone`. */
+  resentTo: Array<string>
 }
+
+const everyone = ""
+const ringInitial = 256
 
 export const make = (options: {
   readonly retainBytesMax: number
@@ -29,8 +34,9 @@ export const make = (options: {
   highest: 0,
   lowest: 1,
   bytes: 0,
-  bodies: new Array<Uint8Array | undefined>(256).fill(undefined),
-  resentMillis: new Array<number>(256).fill(-Infinity)
+  bodies: new Array<Uint8Array | undefined>(ringInitial).fill(undefined),
+  resentMillis: new Array<number>(ringInitial).fill(-Infinity),
+  resentTo: new Array<string>(ringInitial).fill(everyone)
 })
 
 export const lowest = (self: SendStream): number => self.lowest
@@ -41,12 +47,15 @@ const grow = (self: SendStream): void => {
   const size = self.bodies.length
   const bodies = new Array<Uint8Array | undefined>(2 * size).fill(undefined)
   const resent = new Array<number>(2 * size).fill(-Infinity)
+  const resentTo = new Array<string>(2 * size).fill(everyone)
   for (let number = self.lowest; number <= self.highest; number++) {
     bodies[number & (2 * size - 1)] = self.bodies[number & (size - 1)]
     resent[number & (2 * size - 1)] = self.resentMillis[number & (size - 1)]
+    resentTo[number & (2 * size - 1)] = self.resentTo[number & (size - 1)]
   }
   self.bodies = bodies
   self.resentMillis = resent
+  self.resentTo = resentTo
 }
 
 const drop = (self: SendStream): void => {
@@ -85,8 +94,9 @@ export const settle = (self: SendStream, upTo: number): void => {
   while (self.lowest <= upTo && self.lowest <= self.highest) drop(self)
   // After a burst the ring is given back.
   if (self.lowest > self.highest && self.bodies.length > 4_096) {
-    self.bodies = new Array<Uint8Array | undefined>(256).fill(undefined)
-    self.resentMillis = new Array<number>(256).fill(-Infinity)
+    self.bodies = new Array<Uint8Array | undefined>(ringInitial).fill(undefined)
+    self.resentMillis = new Array<number>(ringInitial).fill(-Infinity)
+    self.resentTo = new Array<string>(ringInitial).fill(everyone)
   }
 }
 
@@ -95,14 +105,16 @@ export const body = (self: SendStream, number: number): Uint8Array | undefined =
   number >= self.lowest && number <= self.highest ? self.bodies[number & (self.bodies.length - 1)] : undefined
 
 /**
- * The numbers among those asked for that may go out again: kept, and not sent again within the last moment. At most `most`;
- * the rest is asked for again. `marked` numbers of this turn are given to every asker.
+ * The numbers among those that `asker` asked for that may go out again: kept, and not sent again to it within the last moment.
+ * At most `most`; the rest is asked for again. What a second one asks for within that moment goes to everyone, once: in a large
+ * cluster more have lost it, and one by one, a moment apart, the last of them would wait for seconds.
  */
 export const resend = (
   self: SendStream,
   ranges: ReadonlyArray<Range>,
   nowMillis: number,
-  most: number
+  most: number,
+  asker: string = everyone
 ): ReadonlyArray<number> => {
   const numbers: Array<number> = []
   for (const range of ranges) {
@@ -111,11 +123,18 @@ export const resend = (
       if (numbers.length >= most) return numbers
       const slot = number & (self.bodies.length - 1)
       const resent = self.resentMillis[slot]
-      if (resent !== nowMillis && nowMillis - resent < self.resendIntervalMillis) continue
+      const lately = nowMillis - resent < self.resendIntervalMillis
+      const toOther = lately && self.resentTo[slot] !== everyone && self.resentTo[slot] !== asker
+      if (resent !== nowMillis && lately && !toOther) continue
       if (self.bodies[slot] === undefined) continue
       self.resentMillis[slot] = nowMillis
+      self.resentTo[slot] = toOther || (lately && self.resentTo[slot] === everyone) ? everyone : asker
       numbers.push(number)
     }
   }
   return numbers
 }
+
+/** Whether a number that `resend` gave goes to everyone: several asked for it. */
+export const isForAll = (self: SendStream, number: number): boolean =>
+  self.resentTo[number & (self.bodies.length - 1)] === everyone

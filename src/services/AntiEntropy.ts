@@ -283,11 +283,14 @@ export const make = (host: Host): AntiEntropy => {
     const { namespace } = state
     if (
       namespace.options.mode !== 1 || !namespace.caughtUp || !summary.caughtUp || summary.quantum === 0 ||
-      summary.sizing !== namespace.sizing || summary.fingerprint !== namespace.fingerprint || host.hasGap()
+      summary.sizing !== namespace.sizing || summary.fingerprint !== namespace.fingerprint
     ) return
     const own = Repair.light(namespace.replica, time.now())
     if (own.quantum !== summary.quantum) return
-    if (own.count === summary.count && own.hash === summary.hash) {
+    const equal = own.count === summary.count && own.hash === summary.hash
+    // Most heartbeats of a large cluster end here. Whether something is missing is a question to all its streams.
+    if ((equal && !state.differing.has(member.id) && !state.wanted.has(member.id)) || host.hasGap()) return
+    if (equal) {
       state.differing.delete(member.id)
       if (!gaps.has(member.id)) state.wanted.delete(member.id)
       return

@@ -13,7 +13,6 @@ import type * as HybridClock from "../domain/HybridClock.ts"
 import * as Membership from "../domain/Membership.ts"
 import type { Control, NamespaceSummary, Proof, Request } from "../domain/Operation.ts"
 import * as Replica from "../domain/Replica.ts"
-import * as Stamp from "../domain/Stamp.ts"
 import type { MemberId } from "../domain/Stamp.ts"
 import * as Actor from "./Actor.ts"
 import * as AntiEntropy from "./AntiEntropy.ts"
@@ -25,6 +24,7 @@ import type { MemberTime } from "./MemberTime.ts"
 import type { Destination, Multicaster } from "./Multicaster.ts"
 import type { Namespace } from "./Namespace.ts"
 import type { Address } from "./Network.ts"
+import * as OthersClocks from "./OthersClocks.ts"
 import * as Requests from "./Requests.ts"
 import * as Responder from "./Responder.ts"
 import * as Summaries from "./Summaries.ts"
@@ -175,6 +175,17 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
     }
   })
 
+  const clocks = OthersClocks.make({
+    time,
+    protocol,
+    membership,
+    clock: host.clock,
+    ready: () => joining.ready(),
+    publish: host.publish,
+    log: (effect) => void logs.push(effect),
+    startAnew: host.startAnew
+  })
+
   const restart = (namespace: Namespace): void => {
     if (namespace.startAnew()) host.lostUnsent()
     antiEntropy.restart(namespace)
@@ -222,24 +233,6 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
   })
 
   // ------------------------------------------------------------------------------------------------ messages
-
-  const noteOffset = (member: Membership.Member, physicalMillis: number): void => {
-    Membership.sampleOffset(member, physicalMillis - time.physical(), time.ticks())
-    const before = time.correctionMillis()
-    const correction = Membership.correction(membership, joining.ready(), before)
-    // Following a median that wanders by a few milliseconds would make time restless.
-    if (Math.abs(correction - before) <= (correction === 0 || before === 0 ? 0 : 20)) return
-    time.correct(correction)
-    host.publish({ type: "clock", correctionMillis: correction })
-    logs.push(
-      correction === 0
-        ? Effect.logWarning("McCache: this host's clock agrees with the cluster's again")
-        : Effect.logWarning(
-          `McCache: this host's clock is ${-correction} ms off the cluster's median, which is used instead. Check its time synchronisation.`
-        )
-    )
-    if (Stamp.toMillis(host.clock.last) - time.now() > protocol.clockAheadMillisMax) host.startAnew()
-  }
 
   const onSummaries = (
     member: Membership.Member,
@@ -314,7 +307,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
           elder: proof.ready === joining.ready() ? from.id < host.self : proof.ready,
           offsetMillis: 0
         }, now)
-        noteOffset(member, proof.physicalMillis)
+        clocks.note(member, proof.physicalMillis)
         host.publish({ type: "joined", member: from.id })
         logs.push(Effect.logDebug(`McCache: member ${from.id.slice(0, 8)} (${proof.host}:${proof.pid}) joined`))
         if (joining.ready() && Membership.welcomes(membership, from.id, protocol.welcomeMembersMax)) {
@@ -363,7 +356,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
     switch (operation._tag) {
       case "PULSE": {
         isReady(member, operation.ready)
-        noteOffset(member, operation.physicalMillis)
+        clocks.note(member, operation.physicalMillis)
         if (operation.floor > host.floor()) host.clearAll(operation.floor)
         // Announcements between heartbeats tell nothing of namespaces.
         if (!operation.asks) onSummaries(member, operation.namespaces, now)
@@ -410,6 +403,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
   // ------------------------------------------------------------------------------------------------ time
 
   const tick = (now: number): void => {
+    clocks.onDue()
     for (const [id, due] of welcomes) {
       if (due > now) continue
       welcomes.delete(id)
@@ -450,6 +444,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
   const nextDue = (): number => {
     let due = Math.min(
       heartbeatDue,
+      clocks.nextDue(),
       time.ticks() + host.daemonSleepMillis,
       joining.nextDue(),
       requests.nextDue(),

@@ -14,6 +14,7 @@ import * as Framing from "../domain/Framing.ts"
 import type { McCacheError } from "../domain/McCacheError.ts"
 import type { Control, Operation, Proof } from "../domain/Operation.ts"
 import * as OperationCodec from "../domain/OperationCodec.ts"
+import * as Protocols from "../domain/Protocol.ts"
 import * as Reassembly from "../domain/Reassembly.ts"
 import * as ReceiveStream from "../domain/ReceiveStream.ts"
 import type * as Replica from "../domain/Replica.ts"
@@ -112,6 +113,9 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<L
   const chargeBytes = kernelChargeBytes(host.datagramBytesMax)
   const deliveries = new Map<Namespace, Delivery>()
   let sweepDue = 0
+  /** Those whose streams may have something due since this turn began, and when the first of the others has, or earlier. */
+  const touched = new Set<Sessions.Session>()
+  let reportDue = Infinity
 
   const accept = (session: Sessions.Session, header: Datagram.Header): boolean => {
     const fresh = Sessions.accept(session, header)
@@ -196,6 +200,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<L
       else counters.refused.replayed++
     }
     ReceiveStream.ackNow(session.stream)
+    touched.add(session)
   }
 
   // ------------------------------------------------------------------------------------------------ trusted senders
@@ -234,6 +239,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<L
   const read = (session: Sessions.Session, body: Uint8Array, now: number): void => {
     let token: Token | undefined
     let skip = false
+    touched.add(session)
     const record = (bytes: Uint8Array): void => {
       if (skip) return
       const operation = OperationCodec.decode(bytes, session.id)
@@ -254,7 +260,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<L
       data: (number, asks) => {
         session.dataTicks = now
         const outcome = ReceiveStream.receive(session.stream, number, now)
-        if (asks) ReceiveStream.ackNow(session.stream)
+        if (asks) ReceiveStream.ackAsked(session.stream, now)
         if (outcome === "new") {
           // The Listener's own share keeps the token open until the whole body is read.
           token = { sender: session.id, number, remaining: 1, refused: false }
@@ -326,7 +332,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<L
         return
       case "PULSE":
         ReceiveStream.announce(session.stream, operation.lowest, operation.highest, now)
-        if (operation.asks) ReceiveStream.ackNow(session.stream)
+        if (operation.asks) ReceiveStream.ackAsked(session.stream, now)
         host.control(from, operation)
         return
       default:
@@ -355,6 +361,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<L
     if (--token.remaining > 0 || token.number === 0) return
     const session = sessions.trusted.get(token.sender)
     if (session === undefined) return
+    touched.add(session)
     if (token.refused) {
       ReceiveStream.refuse(session.stream, token.number, now)
       host.gap(token.sender)
@@ -377,6 +384,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<L
           const session = sessions.trusted.get(message.member)
           if (session === undefined) break
           ReceiveStream.repaired(session.stream, message.upTo)
+          touched.add(session)
           // Something was given up that the sender wrote after that repair began.
           if (ReceiveStream.abandoned(session.stream)) host.gap(message.member)
           break
@@ -406,21 +414,33 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<L
 
   /** Says what is there and what is missing. */
   const report = (now: number): void => {
+    for (const session of touched) reportDue = Math.min(reportDue, ReceiveStream.nextDue(session.stream))
+    touched.clear()
+    // Of a large cluster's members nearly none have anything due when one of them is heard.
+    if (reportDue > now) return
+    let next = Infinity
     let granted = 0
+    const { size } = sessions.trusted
+    const spread = Protocols.ackSpreadMillis(protocol, size)
     for (const session of sessions.trusted.values()) {
-      if (ReceiveStream.nextDue(session.stream) > now) continue
-      if (granted === 0) granted = credit(now)
-      ReceiveStream.setAckEvery(session.stream, Math.max(1, Math.min(protocol.ackEveryMax, granted >> 2)))
-      const due = ReceiveStream.onDue(session.stream, now)
-      if (due.nack !== undefined) {
-        counters.lost += due.lost
-        multicaster.send(session, { _tag: "NACK", ranges: due.nack })
+      const due = ReceiveStream.nextDue(session.stream)
+      if (due > now) {
+        next = Math.min(next, due)
+        continue
       }
-      if (due.abandoned > 0) {
-        counters.abandoned += due.abandoned
+      if (granted === 0) granted = credit(now)
+      ReceiveStream.setAckEvery(session.stream, Protocols.ackEveryDatagrams(protocol, size, granted), spread)
+      const told = ReceiveStream.onDue(session.stream, now)
+      next = Math.min(next, ReceiveStream.nextDue(session.stream))
+      if (told.nack !== undefined) {
+        counters.lost += told.lost
+        multicaster.send(session, { _tag: "NACK", ranges: told.nack })
+      }
+      if (told.abandoned > 0) {
+        counters.abandoned += told.abandoned
         host.gap(session.id)
       }
-      if (due.ack) {
+      if (told.ack) {
         multicaster.send(session, {
           _tag: "ACK",
           received: ReceiveStream.received(session.stream),
@@ -429,12 +449,12 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<L
         })
       }
     }
+    reportDue = next
   }
 
   const nextDue = (): number => {
-    let due = sessions.strangers.size > 0 || Reassembly.used(budget) > 0 ? sweepDue : Infinity
-    for (const session of sessions.trusted.values()) due = Math.min(due, ReceiveStream.nextDue(session.stream))
-    return due
+    const sweep = sessions.strangers.size > 0 || Reassembly.used(budget) > 0 ? sweepDue : Infinity
+    return Math.min(sweep, reportDue)
   }
 
   const actor = yield* Actor.start<Message>({

@@ -20,6 +20,7 @@ import type { Key } from "../domain/Key.ts"
 import type { Ack, Control, Nack, Write } from "../domain/Operation.ts"
 import * as OperationCodec from "../domain/OperationCodec.ts"
 import type { Places } from "../domain/Outbox.ts"
+import * as Protocols from "../domain/Protocol.ts"
 import * as Replica from "../domain/Replica.ts"
 import * as SendStream from "../domain/SendStream.ts"
 import * as Stamp from "../domain/Stamp.ts"
@@ -323,19 +324,18 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<M
   // ------------------------------------------------------------------------------------------------ repeats
 
   const repeat = (nacks: ReadonlyArray<{ readonly from: Destination; readonly nack: Nack }>, now: number): void => {
-    const wanted = new Map<number, Destination | "several">()
+    const wanted = new Map<number, Destination>()
     for (const { from, nack } of nacks) {
       FlowWindow.onLoss(flow, from.id, now)
-      for (const number of SendStream.resend(stream, nack.ranges, now, repeatsPerTurnMax - wanted.size)) {
-        const other = wanted.get(number)
-        wanted.set(number, other === undefined || (other !== "several" && other.id === from.id) ? from : "several")
+      for (const number of SendStream.resend(stream, nack.ranges, now, repeatsPerTurnMax - wanted.size, from.id)) {
+        wanted.set(number, from)
       }
     }
     for (const [number, destination] of wanted) {
       const body = SendStream.body(stream, number)
       if (body === undefined) continue
       counters.repaired++
-      sealTo(destination === "several" ? undefined : destination, body)
+      sealTo(SendStream.isForAll(stream, number) ? undefined : destination, body)
     }
     // What was asked for and is not kept any more must be known, so that the receiver turns to repair.
     for (const { from, nack } of nacks) {
@@ -424,7 +424,9 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<M
       return
     }
     sendControls(undefined, [pulse()])
-    pulseIntervalMillis = Math.min(2 * pulseIntervalMillis, protocol.heartbeatMillis)
+    // The next one waits for all answers to this one, which a large cluster spreads.
+    const spread = Protocols.ackSpreadMillis(protocol, flow.receivers.size)
+    pulseIntervalMillis = Math.min(Math.max(2 * pulseIntervalMillis, spread), protocol.heartbeatMillis)
     pulseDue = now + pulseIntervalMillis
   }
 

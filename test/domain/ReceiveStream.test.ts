@@ -1,5 +1,6 @@
 /** One sender's numbers at one receiver, held against plain sets; and when it asks, gives up and acknowledges. */
 import { assert, describe, it } from "@effect/vitest"
+import * as Protocol from "../../src/domain/Protocol.ts"
 import * as ReceiveStream from "../../src/domain/ReceiveStream.ts"
 import type { Range } from "../../src/domain/SendStream.ts"
 import { mulberry32 } from "../../src/runtime/NetworkFaults.ts"
@@ -200,7 +201,7 @@ describe("what arrived, is missing and is settled", () => {
     take(stream, 1, 0)
     for (const highest of [2 ** 20, 2 ** 33 + 7, 2 ** 46 - 1]) {
       ReceiveStream.announce(stream, highest - 5, highest, 0)
-      assert.strictEqual(stream.marks.length, 65_536)
+      assert.isAtMost(stream.marks.length, 65_536)
       assert.strictEqual(ReceiveStream.highest(stream), highest)
       assert.isTrue(ReceiveStream.abandoned(stream))
       assert.strictEqual(ReceiveStream.settled(stream), 1)
@@ -226,6 +227,19 @@ describe("what arrived, is missing and is settled", () => {
     assert.isFalse(ReceiveStream.missing(stream))
     ReceiveStream.repaired(stream, 40)
     assert.strictEqual(ReceiveStream.settled(stream), 40)
+  })
+
+  it("takes little while little is under way, and gives back what it took", () => {
+    const stream = make()
+    for (let number = 1; number <= 10_000; number++) take(stream, number, 0)
+    assert.isAtMost(stream.marks.length, 64)
+    // Number 10,001 is missing, and much comes behind it.
+    for (let number = 10_002; number <= 20_000; number++) take(stream, number, 0)
+    assert.isAbove(stream.marks.length, 9_999)
+    assert.strictEqual(ReceiveStream.received(stream), 10_000)
+    take(stream, 10_001, 0)
+    assert.strictEqual(ReceiveStream.settled(stream), 20_000)
+    assert.isAtMost(stream.marks.length, 64)
   })
 
   it("counts each number that is given up once", () => {
@@ -453,5 +467,57 @@ describe("a stream that begins behind", () => {
     assert.strictEqual(ReceiveStream.settled(behind), 8)
     // Of a sender that sent nothing before there is nothing to repair.
     assert.isFalse(ReceiveStream.abandoned(ReceiveStream.makeBehind({ first: 1, random: () => 0.5 })))
+  })
+})
+
+describe("acknowledgements of a large cluster", () => {
+  const spread = 100
+  const spreading = (random: () => number): ReceiveStream.ReceiveStream => {
+    const stream = make({ random })
+    ReceiveStream.setAckEvery(stream, 64, spread)
+    return stream
+  }
+
+  it("come at a random time of their own after data", () => {
+    const stream = spreading(() => 0.25)
+    take(stream, 1, 0)
+    assert.deepStrictEqual(run(stream, 1_000).map(({ ack, at }) => [at, ack]), [[5 + 25, true]])
+    // Not before the number that one is for: that would be as many again.
+    for (let number = 2; number <= 65; number++) take(stream, number, 200)
+    assert.deepStrictEqual(run(stream, 1_000).map(({ ack, at }) => [at, ack]), [[200, true]])
+  })
+
+  it("come at a random time when all are asked, and once for all who ask meanwhile", () => {
+    const stream = spreading(() => 0.5)
+    take(stream, 1, 0)
+    ReceiveStream.ackAsked(stream, 1)
+    assert.deepStrictEqual(run(stream, 1_000).map(({ at }) => at), [55], "one is due already")
+    ReceiveStream.ackAsked(stream, 60)
+    assert.strictEqual(ReceiveStream.nextDue(stream), Infinity, "it told the same 5 ms ago")
+    ReceiveStream.ackAsked(stream, 155)
+    ReceiveStream.ackAsked(stream, 160)
+    assert.deepStrictEqual(run(stream, 1_000).map(({ at }) => at), [205], "that one may be lost")
+    // What changed meanwhile is told, however lately something was.
+    assert.strictEqual(ReceiveStream.receive(stream, 2, 206), "new")
+    run(stream, 300)
+    ReceiveStream.settle(stream, 2, 300)
+    assert.isTrue(run(stream, 1_000).some(({ ack }) => ack))
+  })
+
+  it("come at once where few are asked", () => {
+    const stream = make()
+    ReceiveStream.ackAsked(stream, 0)
+    ReceiveStream.ackAsked(stream, 0)
+    assert.strictEqual(ReceiveStream.nextDue(stream), -Infinity)
+  })
+
+  it("are spread so that they are as many a second as a sender takes, and never so long that one is a laggard", () => {
+    const protocol = Protocol.make()
+    for (const members of [1, 2, 10, 50]) assert.strictEqual(Protocol.ackSpreadMillis(protocol, members), 0)
+    for (const members of [51, 100, 500, 1_000]) {
+      const period = protocol.ackDelayMillis + Protocol.ackSpreadMillis(protocol, members) / 2
+      assert.approximately(members * 1_000 / period, protocol.acksPerSecondMax, 1, `${members} members`)
+    }
+    assert.strictEqual(Protocol.ackSpreadMillis(protocol, 60_000), protocol.laggardMillis / 2)
   })
 })

@@ -170,6 +170,51 @@ describe("sending again", () => {
     assert.deepStrictEqual(ask(119), [])
   })
 
+  it("gives to all what a second one asks for within 10 ms", () => {
+    const stream = SendStream.make({ retainBytesMax: 1_000 })
+    for (let number = 1; number <= 5; number++) SendStream.append(stream, bodyOf(number, 10))
+    const ask = (asker: string, from: number, to: number, now: number) =>
+      SendStream.resend(stream, [{ from, to }], now, 100, asker)
+    assert.deepStrictEqual(ask("a", 2, 4, 100), [2, 3, 4])
+    for (const number of [2, 3, 4]) assert.isFalse(SendStream.isForAll(stream, number))
+    assert.deepStrictEqual(ask("a", 2, 4, 101), [], "it is on its way to a")
+    assert.deepStrictEqual(ask("b", 3, 3, 102), [3])
+    assert.isTrue(SendStream.isForAll(stream, 3))
+    assert.isFalse(SendStream.isForAll(stream, 2))
+    assert.deepStrictEqual(ask("c", 3, 3, 103), [], "it is on its way to everyone")
+    assert.deepStrictEqual(ask("a", 3, 3, 111.5), [])
+    // Later, one that lost it again has it alone.
+    assert.deepStrictEqual(ask("c", 3, 3, 112), [3])
+    assert.isFalse(SendStream.isForAll(stream, 3))
+    // Several in one turn.
+    assert.deepStrictEqual(ask("a", 5, 5, 200), [5])
+    assert.deepStrictEqual(ask("b", 5, 5, 200), [5])
+    assert.isTrue(SendStream.isForAll(stream, 5))
+    // The ring grows with all that it knows.
+    for (let number = 6; number <= 400; number++) SendStream.append(stream, bodyOf(number, 0))
+    assert.isTrue(SendStream.isForAll(stream, 5))
+    assert.deepStrictEqual(ask("d", 5, 5, 205), [])
+  })
+
+  it("is bounded for each number by one to one and one to all in 10 ms, however many ask", () => {
+    for (let seed = 1; seed <= 20; seed++) {
+      const random = mulberry32(seed)
+      const stream = SendStream.make({ retainBytesMax: 1_000 })
+      SendStream.append(stream, bodyOf(1, 10))
+      const sent: Array<{ readonly now: number; readonly toAll: boolean }> = []
+      for (let now = 0; now < 500; now += random()) {
+        const asker = `m${Math.floor(random() * 50)}`
+        if (SendStream.resend(stream, [{ from: 1, to: 1 }], now, 10, asker).length === 0) continue
+        sent.push({ now, toAll: SendStream.isForAll(stream, 1) })
+      }
+      for (const toAll of [true, false]) {
+        const times = sent.filter((each) => each.toAll === toAll).map(({ now }) => now)
+        assert.isAbove(times.length, 10)
+        for (const [at, now] of times.entries()) if (at > 0) assert.isAtLeast(now - times[at - 1], 10, `seed ${seed}`)
+      }
+    }
+  })
+
   it("is bounded for each number by one turn in 10 ms, whoever asks for whatever", () => {
     for (let seed = 1; seed <= 20; seed++) {
       const random = mulberry32(seed)

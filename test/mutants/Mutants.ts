@@ -412,7 +412,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     name: "retransmission answered once",
     what: "A number is sent again as often as it is asked for.",
     file: "src/domain/SendStream.ts",
-    find: `if (resent !== nowMillis && nowMillis - resent < self.resendIntervalMillis) continue`,
+    find: `if (resent !== nowMillis && lately && !toOther) continue`,
     replace: `if (resent !== -Infinity) continue`,
     invariants: [7]
   },
@@ -420,7 +420,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     name: "resend with other content",
     what: "The content of a number never changes.",
     file: multicaster,
-    find: `sealTo(destination === "several" ? undefined : destination, body)`,
+    find: `sealTo(SendStream.isForAll(stream, number) ? undefined : destination, body)`,
     replace:
       `sealTo(undefined, Framing.dataBody(number, (SendStream.body(stream, SendStream.highest(stream)) ?? body).subarray(7), false))`,
     invariants: [1, 5, 9]
