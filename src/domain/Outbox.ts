@@ -53,10 +53,6 @@ export class Outbox {
     return this.#keys.has(key)
   }
 
-  remove(key: Key): void {
-    this.#keys.delete(key)
-  }
-
   drop(): void {
     this.#keys.clear()
     this.#iterator = this.#keys.entries()

@@ -259,7 +259,6 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
       } else if (!differs) {
         namespace.refusedMembers.delete(member.id)
         if (summary.sizing !== namespace.sizing && before?.sizing !== summary.sizing) {
-          namespace.alike = false
           logs.push(Effect.logWarning(
             `McCache: namespace ${
               JSON.stringify(summary.name)

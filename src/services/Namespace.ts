@@ -94,15 +94,11 @@ export class Namespace {
   readonly refusedMembers = new Set<MemberId>()
   /** Whether this member knows what the cluster knew when it opened the namespace. */
   caughtUp = false
-  /** Whether all members that were met have the same sizes. */
-  alike = true
   /** When the replica last changed, in ticks. */
   changedTicks = 0
   readonly changes: Changes.Changes
   /** Keys that await sending but of which nothing is held any more, with the clocks of their stamps. */
   readonly evictedUnsent = new Map<Key, number>()
-  /** Keys that await sending of which others may hold something older. */
-  readonly #superseding = new Set<Key>()
   readonly #host: Host
   readonly #filling = new Map<Key, Array<Filling>>()
   /** What the fold in hand has not done yet. */
@@ -346,7 +342,6 @@ export class Namespace {
     if (previous === undefined) tally.inserts++
     else tally.updates++
     this.#changed(entry.updatedAt)
-    if (previous !== undefined) this.#supersede(entry.key, origin)
     if (previous !== undefined && (origin === "remote" || origin === "repair")) {
       this.#changedSinceRead(previous, origin === "repair" ? "incoherent" : "update", entry)
     }
@@ -363,10 +358,7 @@ export class Namespace {
     switch (reason) {
       case "evict": {
         tally.evicts++
-        // Evicted before it was sent: in mode 1 the others need not hear of it, unless they hold what it made old. A
-        // larger one may hold what was evicted here long ago.
-        if (this.options.mode === 1 && this.alike && !this.#superseding.has(entry.key)) this.outbox.remove(entry.key)
-        else this.#goneUnsent(entry)
+        this.#goneUnsent(entry)
         this.changes.publish("evict", entry.key, entry.clock, entry.writer, origin)
         return
       }
@@ -391,7 +383,6 @@ export class Namespace {
       case "repair": {
         tally.deletes++
         if (origin === "remote" || origin === "repair") this.#goneUnsent(entry)
-        this.#supersede(entry.key, origin)
         this.changes.publish("delete", entry.key, clock, entry.writer, origin)
       }
     }
@@ -402,27 +393,20 @@ export class Namespace {
     }
   }
 
-  /** A write here replaced what others hold too, if that was sent. */
-  #supersede(key: Key, origin: Replica.Origin): void {
-    if ((origin === "local" || origin === "fill") && !this.outbox.has(key)) this.#superseding.add(key)
-  }
-
   /** The key is sent, or needs not be. */
   sent(key: Key): void {
     this.evictedUnsent.delete(key)
-    this.#superseding.delete(key)
   }
 
   /** Forgets what was to be sent. */
   dropUnsent(): void {
     this.outbox.drop()
     this.evictedUnsent.clear()
-    this.#superseding.clear()
   }
 
   /**
-   * What goes before it was sent must be told all the same, where others hold what it made old. What another member wrote
-   * meanwhile in its place is told by that one: under our id it would be a stamp that nobody gave out, and a collision.
+   * What goes before it was sent is told all the same: others may hold what it made old, although nobody told that here yet.
+   * What another member wrote meanwhile in its place is told by that one: under our id it would be a stamp that nobody gave out, and a collision.
    */
   #goneUnsent({ clock, key, writer }: Record.Record): void {
     if (writer === this.#host.self && this.outbox.has(key)) this.evictedUnsent.set(key, clock)

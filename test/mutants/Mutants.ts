@@ -452,7 +452,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "evicted-unsent not told",
-    what: "What is evicted before it was sent is told where others hold what it made old.",
+    what: "What goes before it was sent is told: others may hold what it made old.",
     file: namespace,
     find: `if (writer === this.#host.self && this.outbox.has(key)) this.evictedUnsent.set(key, clock)`,
     replace: ``,

@@ -185,6 +185,32 @@ describe("flush", () => {
       assert.isUndefined(seen)
     }).pipe(Effect.scoped))
 
+  it.effect("does not pass a write that was evicted before it was sent, though nobody told what it made old", () =>
+    Effect.gen(function*() {
+      const cluster = yield* Cluster.make({
+        options: { cacheTtl: 0, cacheMax: 2, protocol: { suspectMillis: 5_000 } },
+        faults: { delay: { minMillis: 1, maxMillis: 2 } }
+      })
+      const [a, b] = [yield* cluster.join("a"), yield* cluster.join("b")]
+      const [cache, other] = [a, b].map(({ member }) => member.cache<string>("n"))
+      yield* cluster.advance("2 seconds")
+      cluster.hub.block("b", "a")
+      other.set("k", "older")
+      yield* cluster.advance(10)
+      for (const key of ["k", "x", "y"]) cache.set(key, "newer")
+      assert.isFalse(cache.has("k"))
+      // Else they would take its place there, too.
+      for (const key of ["x", "y"]) cache.delete(key)
+      cluster.heal()
+      let seen: string | undefined = "not flushed"
+      yield* Effect.forkChild(Effect.tap(a.mccache.flush(), () =>
+        Effect.sync(() => {
+          seen = other.peek("k")
+        })))
+      yield* cluster.advance("3 seconds")
+      assert.isUndefined(seen)
+    }).pipe(Effect.scoped))
+
   it.effect("counts a member that is still catching up only when it has", () =>
     Effect.gen(function*() {
       const { cacheOf, cluster, observer } = yield* start(68, 0)
