@@ -157,6 +157,61 @@ describe("a forgery under another key", () => {
   }
 })
 
+describe("a flood of strangers", () => {
+  it.effect("5,000 JOINs and PROOFs under as many ids: few keys are derived, nobody is answered, and the cluster works", () =>
+    Effect.gen(function*() {
+      const { attacker, cluster, observer } = yield* Victims.start(341)
+      yield* Victims.work(cluster, observer)
+      const [multicast] = Attacker.multicasts(attacker.captured).slice(-1)
+      const [unicast] = Attacker.unicasts(attacker.captured).slice(-1)
+      const flood = Effect.gen(function*() {
+        for (let index = 0; index < 5_000; index++) {
+          const { payload } = index % 2 === 0 ? multicast : unicast
+          yield* attacker.injectToAll(Attacker.reheaded(payload, { sender: Attacker.idOf(index) }))
+          if (index % 50 === 0) yield* cluster.advance(10)
+        }
+      })
+      const { refused } = yield* Victims.unharmed(cluster, observer, flood, ["throttled", "unauthentic"], {
+        writes: true
+      })
+      // 200 a second and member, and as many at once.
+      assert.isAtMost(refused.unauthentic, 3 * 400)
+      assert.isAtLeast(refused.throttled, 3 * 5_000 - 3 * 400)
+      assert.lengthOf(attacker.drawn, 0)
+    }).pipe(Effect.scoped))
+
+  it.effect("ACKs in the names of those that are cut off: a flush does not pass by them", () =>
+    Effect.gen(function*() {
+      const { attacker, cluster, observer } = yield* Victims.start(342)
+      yield* Victims.work(cluster, observer)
+      const [a, b, c] = cluster.nodes()
+      cluster.partition([["a"], ["b", "c"]])
+      a.member.cache<number>("n").set("unheard", 1)
+      const flushing = yield* Effect.forkChild(a.mccache.flush({ timeout: "3 seconds" }), { startImmediately: true })
+      for (let round = 0; round < 20; round++) {
+        for (const { member, name } of [b, c]) {
+          const [own] = attacker.captured.filter(({ from, to }) => from === name && to === "a").slice(-1)
+          for (const its of [oldKey, undefined]) {
+            const forged = Attacker.identity(member.id, its).control(
+              { _tag: "ACK", received: 9_999, settled: 9_999, credit: 64 },
+              a.member.id
+            )
+            yield* attacker.inject("a", forged, name)
+            yield* attacker.inject("a", Attacker.inTheNameOf(own.payload, forged), name)
+          }
+          yield* attacker.inject("a", own.payload, name)
+        }
+        yield* cluster.advance(100)
+      }
+      assert.isUndefined(flushing.pollUnsafe(), "it waits")
+      yield* cluster.advance("2 seconds")
+      assert.strictEqual(flushing.pollUnsafe()?._tag, "Failure", "and says so")
+      cluster.heal()
+      yield* cluster.advance("5 seconds")
+      yield* Victims.works(cluster, observer)
+    }).pipe(Effect.scoped))
+})
+
 describe("a recording of before all restarted", () => {
   it.effect("opens no session, draws at most a challenge per id and second, and changes nothing", () =>
     Effect.gen(function*() {
@@ -178,6 +233,13 @@ describe("a recording of before all restarted", () => {
       })
       yield* Victims.unharmed(cluster, observer, attack, ["untrusted", "unauthentic"])
       assert.isAbove(cluster.hub.counters().sent, from)
-      Victims.answersAreSmall(attacker.drawn, recorded, { perSecondMax: 1 })
+      const bytes = Victims.answersAreSmall(attacker.drawn, recorded, { perSecondMax: 1 })
+      // What is smaller than an answer draws none: nobody can be flooded with more than was sent here.
+      const smaller = recorded.filter(({ payload }) => payload.length < bytes)
+      assert.isAbove(smaller.length, 100)
+      yield* cluster.advance("5 seconds")
+      attacker.drawn.length = 0
+      yield* Victims.unharmed(cluster, observer, attacker.replay(smaller), ["unauthentic"])
+      assert.lengthOf(attacker.drawn, 0)
     }).pipe(Effect.scoped))
 })
