@@ -255,7 +255,7 @@ const fold = (self: Replica, event: Event, nowMillis: number): Outcome => {
   const held = self.records.get(event.key)
   // Rule 4: nothing at or below the floor exists. What was computed since may still have read what this write replaces.
   if (clock <= self.floor) {
-    return given && held?.kind === "entry" && held.filled && self.options.mode === 2
+    return given && held !== undefined && mayHaveReadOld(self, held)
       ? applyInvalidating(self, event, held)
       : "forgotten"
   }
@@ -411,20 +411,19 @@ const applyInvalidating = (
     return put(self, event, event.value, held)
   }
   if (held?.kind !== "entry") return "unheld"
-  const reach = reachOver(self, held)
-  const newer = event.clock + reach > held.clock || (event.clock + reach === held.clock && event.writer > held.writer)
-  if (!newer) return "superseded"
+  if (Stamp.compare(event, held) <= 0 && !mayHaveReadOld(self, held)) return "superseded"
   self.records.delete(event.key)
   release(self, held)
   self.observer.removed(held, event._tag === "Del" ? "delete" : "invalidate", event.clock, event.origin)
   return event._tag === "Del" ? "deleted" : "invalidated"
 }
 
-/** Mode 2: a fill may have read, before a write, what that write replaces, under a clock that ran ahead of the writer's. */
-const reachOver = (self: Replica, held: Record): number =>
+/**
+ * Mode 2: a fill may have read, before a write, what that write replaces, under a clock that ran ahead of the writer's by
+ * whatever clocks are apart. Computing it once more is all that a write costs that was heard late.
+ */
+const mayHaveReadOld = (self: Replica, held: Record): boolean =>
   self.options.mode === 2 && held.kind === "entry" && held.filled
-    ? self.options.clockAheadMillisMax * Stamp.ticksPerMilli
-    : 0
 
 const clear = (self: Replica, event: Extract<Event, { readonly _tag: "Clear" }>): Outcome => {
   const known = event.clock <= self.floor
@@ -432,7 +431,7 @@ const clear = (self: Replica, event: Extract<Event, { readonly _tag: "Clear" }>)
   if (!known) self.floor = event.clock
   self.byBucket.drop()
   for (const record of self.records.values()) {
-    if (record.clock > event.clock + reachOver(self, record)) continue
+    if (record.clock > event.clock && !mayHaveReadOld(self, record)) continue
     self.records.delete(record.key)
     release(self, record)
     if (record.kind === "entry") self.observer.removed(record, "clear", event.clock, event.origin)

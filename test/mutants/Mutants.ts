@@ -128,7 +128,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     name: "clear takes what is newer",
     what: "A clear removes what is at or below its stamp, and nothing else (rule 4).",
     file: replica,
-    find: `    if (record.clock > event.clock + reachOver(self, record)) continue`,
+    find: `    if (record.clock > event.clock && !mayHaveReadOld(self, record)) continue`,
     replace: ``,
     invariants: [2, 3, 5]
   },
@@ -206,10 +206,10 @@ export const mutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "mode 2 invalidation ignores fills",
-    what: "In mode 2 a write invalidates fills as far ahead as clocks may differ (rule 9).",
+    what: "In mode 2 a write invalidates fills, also those under a later stamp (rule 9).",
     file: replica,
-    find: `const reach = reachOver(self, held)`,
-    replace: `const reach = 0`,
+    find: `if (Stamp.compare(event, held) <= 0 && !mayHaveReadOld(self, held)) return "superseded"`,
+    replace: `if (Stamp.compare(event, held) <= 0) return "superseded"`,
     invariants: [5]
   },
 
