@@ -212,6 +212,28 @@ describe("a flood of strangers", () => {
     }).pipe(Effect.scoped))
 })
 
+describe("a recording of a member that died", () => {
+  it.effect("does not bring it back to those who knew it: its proofs echo other challenges", () =>
+    Effect.gen(function*() {
+      const { attacker, cluster, observer } = yield* Victims.start(351)
+      yield* Victims.work(cluster, observer)
+      const recorded = attacker.captured.filter(({ from }) => from === "a")
+      yield* cluster.kill("a")
+      yield* cluster.advance("20 seconds")
+      const attack = Effect.gen(function*() {
+        for (let second = 0; second < 5; second++) {
+          // What it multicast, so that it is challenged; then its proofs and all else that it sent to one.
+          yield* attacker.replay(Attacker.multicasts(recorded))
+          yield* cluster.advance(10)
+          yield* attacker.replay(Attacker.unicasts(recorded))
+          yield* cluster.advance("1 second")
+        }
+      })
+      yield* Victims.unharmed(cluster, observer, attack, ["untrusted", "unauthentic"])
+      assert.isAbove(attacker.drawn.length, 0, "it was challenged")
+    }).pipe(Effect.scoped))
+})
+
 describe("a recording of before all restarted", () => {
   it.effect("opens no session, draws at most a challenge per id and second, and changes nothing", () =>
     Effect.gen(function*() {
