@@ -48,7 +48,6 @@ export interface NamespaceSettings {
   readonly callbackWindowMillis: number
   readonly tombstonesMax: number
   readonly tombstoneHorizonMillis: number
-  readonly clockAheadMillisMax: number
 }
 
 /** The setting that gives each option its default, bounds and form. */
@@ -111,8 +110,7 @@ export const resolve = (
     eviction: cacheMode === 1 ? "updated" : resolved.cacheEviction ?? "used",
     callbackWindowMillis: resolved.callbackWindowMillis,
     tombstonesMax: Protocol.tombstonesMax(configuration.protocol, cacheMax),
-    tombstoneHorizonMillis: configuration.protocol.tombstoneHorizonMillis,
-    clockAheadMillisMax: configuration.protocol.clockAheadMillisMax
+    tombstoneHorizonMillis: configuration.protocol.tombstoneHorizonMillis
   }
 }
 

@@ -36,7 +36,6 @@ export interface Options {
   readonly cacheSizeBytes: number
   readonly tombstoneHorizonMillis: number
   readonly tombstonesMax: number
-  readonly clockAheadMillisMax: number
 }
 
 export type { Event, Origin, Outcome } from "./ReplicaEvent.ts"

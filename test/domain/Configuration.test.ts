@@ -348,8 +348,7 @@ describe("options of a namespace", () => {
       eviction: "updated",
       callbackWindowMillis: 5_000,
       tombstonesMax: 65_536,
-      tombstoneHorizonMillis: 3_600_000,
-      clockAheadMillisMax: 500
+      tombstoneHorizonMillis: 3_600_000
     })
     const own = {
       mode: 2,
@@ -369,8 +368,7 @@ describe("options of a namespace", () => {
       eviction: "updated",
       callbackWindowMillis: 1_000,
       tombstonesMax: 160_000,
-      tombstoneHorizonMillis: 3_600_000,
-      clockAheadMillisMax: 500
+      tombstoneHorizonMillis: 3_600_000
     })
     assert.deepStrictEqual(resolve({ ttl: undefined }), resolve({}))
   })

@@ -19,7 +19,6 @@ const setup = (members: number, mode: Replica.Mode, options: Partial<Replica.Opt
     cacheSizeBytes: 1_000_000,
     tombstoneHorizonMillis: 3_600_000,
     tombstonesMax: 1_000,
-    clockAheadMillisMax: 500,
     ...options
   }))
 })

@@ -51,7 +51,7 @@ export class Member {
     this.skew = skew
     this.#time = time
     this.#isValue = isValue
-    const clock = HybridClock.make(options)
+    const clock = HybridClock.make({ clockAheadMillisMax: 500 })
     this.namespace = new Namespace.Namespace(
       {
         self: this.id,

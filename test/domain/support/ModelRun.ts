@@ -57,8 +57,7 @@ const setupOf = ({ below, chance }: Dice, mode: Replica.Mode): Setup => {
     eviction: mode === 1 || chance(0.3) ? "updated" : "used",
     ...sizes(),
     tombstoneHorizonMillis: chance(0.4) ? 3_600_000 : 1_000 + below(9_000),
-    tombstonesMax: chance(0.5) ? 1_000 : 1 + below(3),
-    clockAheadMillisMax: 500
+    tombstonesMax: chance(0.5) ? 1_000 : 1 + below(3)
   }
   const [mixed, horizons] = [chance(0.2), chance(0.1)]
   const off = chance(0.5) ? 0 : chance(0.8) ? 125 : 400

@@ -38,10 +38,9 @@ export const make = (options: Partial<Replica.Options> = {}): Subject => {
     cacheSizeBytes: 1_000_000,
     tombstoneHorizonMillis: 3_600_000,
     tombstonesMax: 65_536,
-    clockAheadMillisMax: 500,
     ...options
   }
-  const replica = Replica.make(resolved, HybridClock.make(resolved), {
+  const replica = Replica.make(resolved, HybridClock.make({ clockAheadMillisMax: 500 }), {
     put: (entry) => happened.push({ what: "put", key: entry.key, clock: entry.clock }),
     removed: (entry, reason) => happened.push({ what: reason, key: entry.key, clock: entry.clock }),
     collided: (key, clock) => happened.push({ what: "collided", key, clock })
