@@ -21,6 +21,7 @@ import type * as Replica from "../domain/Replica.ts"
 import type { MemberId } from "../domain/Stamp.ts"
 import * as Actor from "./Actor.ts"
 import { count, type Counters } from "./Counters.ts"
+import * as Credit from "./Credit.ts"
 import type { MemberTime } from "./MemberTime.ts"
 import type { Destination, Multicaster } from "./Multicaster.ts"
 import type { Delivery, Namespace, Token } from "./Namespace.ts"
@@ -93,12 +94,6 @@ export interface Listener {
 }
 
 const queueCapacityMessages = 65_536
-/** A sender is active, and shares the credit, for this long after its last data. */
-const activeMillis = 1_000
-
-/** What the kernel charges a receive buffer for one datagram: its memory is handed out in powers of two. */
-const kernelChargeBytes = (datagramBytes: number): number => 2 ** Math.ceil(Math.log2(datagramBytes + 512)) + 256
-
 export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<Listener, McCacheError, Scope.Scope> {
   const { counters, multicaster, network, protocol, sealing, time } = host
   // Several senders may be at a large record at once, but not all of a large cluster.
@@ -110,7 +105,6 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<L
     random: host.random,
     entropy: host.entropy
   })
-  const chargeBytes = kernelChargeBytes(host.datagramBytesMax)
   const deliveries = new Map<Namespace, Delivery>()
   let sweepDue = 0
   /** Those whose streams may have something due since this turn began, and when the first of the others has, or earlier. */
@@ -123,11 +117,8 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<L
     return fresh
   }
 
-  const credit = (now: number): number => {
-    let active = 0
-    for (const session of sessions.trusted.values()) if (now - session.dataTicks <= activeMillis) active++
-    return Math.max(1, Math.floor(network.receiveBufferBytes() / chargeBytes / Math.max(1, active)))
-  }
+  const credit = (now: number): number =>
+    Credit.datagrams(network, host.datagramBytesMax, sessions.trusted.values(), now)
 
   // ------------------------------------------------------------------------------------------------ strangers
 
@@ -484,25 +475,10 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<L
     repaired: (member, upTo) => void actor.offer({ _tag: "Repaired", member, upTo }),
     forget: (member) => void actor.offer({ _tag: "Forget", member }),
     isTrusted: (member) => sessions.trusted.has(member),
-    highestOf: (member) => {
-      const session = sessions.trusted.get(member)
-      return session === undefined ? 0 : ReceiveStream.highest(session.stream)
-    },
-    givenUpOf: (member) => {
-      const session = sessions.trusted.get(member)
-      return session === undefined ? 0 : ReceiveStream.givenUp(session.stream)
-    },
-    settledOfAll: () =>
-      Array.from(
-        sessions.trusted.values(),
-        ({ id, stream }) => ({ sender: id, number: ReceiveStream.settled(stream) })
-      ),
-    hasGap: () => {
-      for (const { stream } of sessions.trusted.values()) {
-        if (ReceiveStream.abandoned(stream) || ReceiveStream.missing(stream)) return true
-      }
-      return false
-    },
+    highestOf: (member) => Sessions.highestOf(sessions, member),
+    givenUpOf: (member) => Sessions.givenUpOf(sessions, member),
+    settledOfAll: () => Sessions.settledOfAll(sessions),
+    hasGap: () => Sessions.hasGap(sessions),
     meeting: () => Sessions.meeting(sessions, time.ticks()),
     creditDatagrams: () => credit(time.ticks()),
     reassemblyBytes: () => Reassembly.used(budget)

@@ -237,3 +237,31 @@ export const sweep = (self: Sessions, nowTicks: number): void => {
   }
   for (const session of self.trusted.values()) Reassembly.expire(session.reassembly, nowTicks)
 }
+
+// ------------------------------------------------------------------------------------------------ streams
+
+/** The greatest number of a sender that is known to exist; 0 of a stranger. */
+export const highestOf = (self: Sessions, member: MemberId): number => {
+  const session = self.trusted.get(member)
+  return session === undefined ? 0 : ReceiveStream.highest(session.stream)
+}
+
+/** The greatest number of a sender that was given up and is not made good; 0 for none. */
+export const givenUpOf = (self: Sessions, member: MemberId): number => {
+  const session = self.trusted.get(member)
+  return session === undefined ? 0 : ReceiveStream.givenUp(session.stream)
+}
+
+/** Up to which number of each sender everything is folded. */
+export const settledOfAll = (
+  self: Sessions
+): ReadonlyArray<{ readonly sender: MemberId; readonly number: number }> =>
+  Array.from(self.trusted.values(), ({ id, stream }) => ({ sender: id, number: ReceiveStream.settled(stream) }))
+
+/** Whether something that somebody sent is missing here. */
+export const hasGap = (self: Sessions): boolean => {
+  for (const { stream } of self.trusted.values()) {
+    if (ReceiveStream.abandoned(stream) || ReceiveStream.missing(stream)) return true
+  }
+  return false
+}

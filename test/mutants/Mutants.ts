@@ -503,9 +503,9 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "credit of zero",
     what: "A receiver always grants at least one datagram.",
-    file: listener,
-    find: `return Math.max(1, Math.floor(network.receiveBufferBytes() / chargeBytes / Math.max(1, active)))`,
-    replace: `return Math.floor(network.receiveBufferBytes() / chargeBytes / Math.max(1, active) / 1_000_000)`,
+    file: "src/services/Credit.ts",
+    find: `return Math.max(1, Math.floor(share))`,
+    replace: `return active > 0 ? 0 : 1`,
     invariants: [1, 5, 9]
   },
   {

@@ -102,7 +102,8 @@ export const run = Effect.fnUntraced(function*(seed: number, seconds: number, ca
     if (cacheMode === 1 && second >= 8 && Checkers.differences(observer).length === 0) break
   }
   converged()
-  yield* cluster.advance("5 seconds")
+  // Until those that died are removed, others ask for them.
+  yield* cluster.advance("10 seconds")
   const since = observer.datagrams
   yield* cluster.advance("10 seconds")
   Checkers.look(observer)
