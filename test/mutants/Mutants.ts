@@ -505,7 +505,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     what: "A receiver always grants at least one datagram.",
     file: "src/services/Credit.ts",
     find: `return Math.max(1, Math.floor(share))`,
-    replace: `return active > 0 ? 0 : 1`,
+    replace: `return Math.floor(share / 1_000_000)`,
     invariants: [1, 5, 9]
   },
   {
