@@ -358,8 +358,10 @@ export const barrier = (history: History, cluster: Cluster, writer: Node): Barri
 export const passed = (history: History, cluster: Cluster, barrier: Barrier, left: ReadonlyArray<MemberId>): void => {
   const writer = namespaceOf(history, barrier.writer)
   if (writer === undefined || history.lifeOf(barrier.writer, writer) !== barrier.life) return
+  const known = new Set(barrier.writer.member.members().map(({ id }) => id))
   for (const { life, namespace, node } of barrier.awaited) {
-    if (!cluster.nodes().includes(node) || left.includes(node.member.id)) continue
+    // One that was removed just before the flush fixed whom it waits for is neither awaited nor told to have left.
+    if (!cluster.nodes().includes(node) || left.includes(node.member.id) || !known.has(node.member.id)) continue
     if (!namespace.caughtUp || history.lifeOf(node, namespace) !== life) continue
     const { replica } = namespace
     const claims = `${barrier.writer.name} flushed, but ${node.name} has not applied`
