@@ -267,7 +267,7 @@ export const make = (seed: number, given: Given = {}): Plan => {
     } else if (dice < 0.35) {
       if (alive.length < size || (!small && chance(0.1) && alive.length < 12)) {
         join()
-        clearSoon(60)
+        clearSoon(chance(0.5) ? `m${joined}` : pick(alive), 120)
       }
     } else if (dice < 0.38) {
       if (features.storms) {
@@ -277,7 +277,8 @@ export const make = (seed: number, given: Given = {}): Plan => {
         }
       }
     } else if (dice < 0.46) {
-      if (features.partitions && alive.length > 1) {
+      if (features.partitions && forgetful && alive.length > 1 && alive.length < 12 && chance(0.5)) exile()
+      else if (features.partitions && alive.length > 1) {
         const cut = between(1, alive.length - 1)
         const shuffled = alive.map((name) => ({ name, at: random() })).sort((a, b) => a.at - b.at)
         const names = shuffled.map(({ name }) => name)
@@ -287,7 +288,7 @@ export const make = (seed: number, given: Given = {}): Plan => {
       if (features.blocks) add({ _tag: "Block", from: member, to: pick(alive) })
     } else if (dice < 0.62) {
       add({ _tag: "Heal" })
-      clearSoon(800)
+      clearSoon(pick(alive), 800)
     } else if (dice < 0.7) {
       if (features.pauses) {
         if (paused.has(member)) {
@@ -316,14 +317,23 @@ export const make = (seed: number, given: Given = {}): Plan => {
     }
   }
 
-  /** Clears while transfers are under way. */
-  const clearSoon = (millis: number): void => {
-    if (!features.clears || chance(0.4)) return
-    for (let count = between(1, 3); count > 0; count--) {
-      now += 1 + below(millis)
-      work()
-      add({ _tag: "Clear", member: pick(alive) })
+  /** A clear while a transfer is under way: once, as nothing is left to transfer after it. */
+  const clearSoon = (member: string, millis: number): void => {
+    if (!features.clears || chance(0.3)) return
+    steps.push({ atMillis: now + below(millis), action: { _tag: "Clear", member } })
+  }
+  /** One is cut off while others delete what it holds, forget that they did, and tell a newcomer what they know. */
+  const exile = (): void => {
+    const exiled = pick(alive)
+    const others = alive.filter((name) => name !== exiled)
+    add({ _tag: "Partition", groups: [[exiled], [...others, `m${joined + 1}`]] })
+    for (let count = between(5, 40); count > 0; count--, now += 1 + below(pauseMillis)) {
+      add({ _tag: "Delete", member: pick(others), key: randomKey() })
     }
+    now += chance(0.5) ? below(500) : between(1_000, hasty ? 6_000 : 18_000)
+    join()
+    now += between(100, 1_500)
+    add({ _tag: "Heal" })
   }
 
   add({ _tag: "Faults", faults: chance(0.7) ? faults() : { delay: { minMillis: 0.5, maxMillis: 1 } } })
@@ -352,8 +362,8 @@ export const make = (seed: number, given: Given = {}): Plan => {
     mode,
     options,
     heartbeatMillis,
-    millis: millis + idleMillis,
-    steps,
+    millis: Math.max(millis + idleMillis, now),
+    steps: steps.sort((one, other) => one.atMillis - other.atMillis),
     alike,
     roomy: mode === 1 && !features.small && !features.differing && !features.fewTombstones && !features.shortHorizon &&
       !features.huge,
