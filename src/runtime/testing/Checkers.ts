@@ -148,7 +148,7 @@ export const newest = (observer: Observer, nothingForgotten = false): void => {
             `${node.name} holds ${History.show(key, entry)}, but ${other.name} received ${Stamp.format(stamp)}`
           )
         }
-        if (!nothingForgotten || entry !== undefined || stamp.clock <= floor) continue
+        if (!nothingForgotten || entry !== undefined || stamp.clock <= Math.max(floor, theirs.replica.floor)) continue
         const record = Replica.record(namespace.replica, key)
         if (record === undefined || Stamp.compare(record, stamp) < 0) {
           throw new Violation(
