@@ -358,6 +358,8 @@ export const barrier = (history: History, cluster: Cluster, writer: Node): Barri
 export const passed = (history: History, cluster: Cluster, barrier: Barrier, left: ReadonlyArray<MemberId>): void => {
   const writer = namespaceOf(history, barrier.writer)
   if (writer === undefined || history.lifeOf(barrier.writer, writer) !== barrier.life) return
+  // While it closes, its members are not told any more.
+  if (barrier.writer.member.closed()) return
   const known = new Set(barrier.writer.member.members().map(({ id }) => id))
   for (const { life, namespace, node } of barrier.awaited) {
     // One that was removed just before the flush fixed whom it waits for is neither awaited nor told to have left.
