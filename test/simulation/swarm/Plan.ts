@@ -69,6 +69,8 @@ export interface Plan {
   readonly agreeing: boolean
   /** Some clock jumps. */
   readonly jumping: boolean
+  /** Who begins to take from another clears the namespace while copies are under way. */
+  readonly clearsInTakes: boolean
   /** Ends with a check that members at rest are quiet and keep nothing. */
   readonly rests: boolean
 }
@@ -373,7 +375,8 @@ export const make = (seed: number, given: Given = {}): Plan => {
       !features.small && !features.fewTombstones,
     agreeing,
     jumping: features.jumps,
-    rests: !features.often && chance(0.3)
+    rests: !features.often && chance(0.3),
+    clearsInTakes: features.clears && chance(0.5)
   }
 }
 

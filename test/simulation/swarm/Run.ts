@@ -11,6 +11,7 @@ import * as TestClock from "effect/testing/TestClock"
 import * as Replica from "../../../src/domain/Replica.ts"
 import * as Stamp from "../../../src/domain/Stamp.ts"
 import * as MemoryNetwork from "../../../src/runtime/MemoryNetwork.ts"
+import * as NetworkFaults from "../../../src/runtime/NetworkFaults.ts"
 import * as Checkers from "../../../src/runtime/testing/Checkers.ts"
 import * as Cluster from "../../../src/runtime/testing/Cluster.ts"
 import * as History from "../../../src/runtime/testing/History.ts"
@@ -74,6 +75,7 @@ export const run = Effect.fnUntraced(function*(plan: Plan, log?: (line: string) 
   const watched = Fills.watch(cluster, plan, () => clock.currentTimeMillisUnsafe(), (found) => {
     violation ??= found
   })
+  if (plan.clearsInTakes) yield* clearInTakes(cluster, plan.seed)
   if (log !== undefined) cluster.witness(logger(cluster, () => now, log))
 
   // What a waiting fiber finds is thrown on the next look.
@@ -307,6 +309,23 @@ export const run = Effect.fnUntraced(function*(plan: Plan, log?: (line: string) 
     settledMillis
   }
   return result
+})
+
+/** Lets members clear while they take from others: a moment after they began, of which a plan cannot know when it is. */
+const clearInTakes = Effect.fnUntraced(function*(cluster: Cluster.Cluster, seed: number) {
+  const fork = Effect.runForkWith(yield* Effect.context())
+  const random = NetworkFaults.mulberry32(seed)
+  let clears = 0
+  cluster.witness({
+    took: (member, _, __, stage) => {
+      if (stage !== "asked" || clears >= 5) return
+      clears++
+      const clear = Effect.sync(() =>
+        cluster.nodes().find(({ member: { id } }) => id === member)?.member.cache(namespace).clear()
+      )
+      fork(Effect.andThen(Effect.sleep(random() < 0.5 ? 6 * random() : 120 * random()), clear))
+    }
+  })
 })
 
 /** Invariant 10: what was written here is what the next line reads. */
