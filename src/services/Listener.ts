@@ -91,6 +91,9 @@ const queueCapacityMessages = 65_536
 /** A sender is active, and shares the credit, for this long after its last data. */
 const activeMillis = 1_000
 
+/** The answer to a stranger. */
+const challengeBodyBytes = Framing.controlBodyBytes(OperationCodec.challengeBytes)
+
 /** What the kernel charges a receive buffer for one datagram: its memory is handed out in powers of two. */
 const kernelChargeBytes = (datagramBytes: number): number => 2 ** Math.ceil(Math.log2(datagramBytes + 512)) + 256
 
@@ -169,6 +172,8 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<L
     })
     if (handshake || sessions.trusted.has(header.sender)) return
     if (!Sessions.park(sessions, { header, body }, now)) counters.refused.untrusted++
+    // Where it came from may be forged: nobody gets more bytes than were sent in its name. Its next heartbeat is larger.
+    if (body.length < challengeBodyBytes) return
     const nonce = Sessions.challenge(sessions, header.sender, now)
     if (nonce !== undefined) multicaster.send(to, { _tag: "CHALLENGE", nonce })
   }
