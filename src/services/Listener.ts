@@ -83,6 +83,9 @@ export interface Listener {
   readonly meeting: () => boolean
   readonly creditDatagrams: () => number
   readonly reassemblyBytes: () => number
+  /** Senders that are not trusted (yet), and how many of their datagrams wait. */
+  readonly strangers: () => number
+  readonly parkedDatagrams: () => number
   /** The scope-long fiber that pulls from the network; it reopens the sockets when they die. */
   readonly pump: Actor.Loop
 }
@@ -225,9 +228,11 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<L
       counters.refused.replayed++
       return
     }
-    // A late one, or a recording of one that was lost here, moves nobody.
-    if (newest) session.address = received.from
-    host.heard(session.id, session.address)
+    // A late one, or a recording of one that was lost here, moves nobody and is no sign of life.
+    if (newest) {
+      session.address = received.from
+      host.heard(session.id, session.address)
+    }
     read(session, body, now)
   }
 
@@ -477,7 +482,9 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<L
     },
     meeting: () => Sessions.meeting(sessions, time.ticks()),
     creditDatagrams: () => credit(time.ticks()),
-    reassemblyBytes: () => Reassembly.used(budget)
+    reassemblyBytes: () => Reassembly.used(budget),
+    strangers: () => sessions.strangers.size,
+    parkedDatagrams: () => Sessions.parked(sessions)
   }
 })
 
