@@ -80,14 +80,15 @@ export const nothingInvented = (
   observer: Checkers.Observer,
   writers: ReadonlySet<string>
 ): void => {
-  for (const { member, name } of cluster.nodes()) {
-    for (const { key, writer } of member.namespaces().get("n")?.replica.records.values() ?? []) {
-      assert.isTrue(writers.has(writer) || writer === Stamp.collisionWriter, `${name} holds ${key} of ${writer}`)
+  const known = (writer: string): boolean => writers.has(writer) || writer === Stamp.collisionWriter
+  for (const node of cluster.nodes()) {
+    const namespace = node.member.namespaces().get("n")
+    if (namespace === undefined) continue
+    for (const { key, writer } of namespace.replica.records.values()) {
+      assert.isTrue(known(writer), `${node.name} holds ${key} of ${writer}`)
     }
-  }
-  for (const { name, received } of observer.history.lives.values()) {
-    for (const [key, { writer }] of received) {
-      assert.isTrue(writers.has(writer) || writer === Stamp.collisionWriter, `${name} received ${key} of ${writer}`)
+    for (const [key, { writer }] of observer.history.lifeOf(node, namespace).received) {
+      assert.isTrue(known(writer), `${node.name} received ${key} of ${writer}`)
     }
   }
 }
