@@ -396,6 +396,29 @@ describe("a cluster without a key", () => {
       assert.isBelow(attacker.drawn.length, sent)
     }).pipe(Effect.scoped))
 
+  it.effect("proves itself to one name twice a second, however often it is challenged", () =>
+    Effect.gen(function*() {
+      const { attacker, cluster, observer } = yield* Victims.start(355, {})
+      yield* Victims.work(cluster, observer)
+      const invented = Attacker.identity(Attacker.idOf(1), undefined)
+      const { id } = cluster.node("a").member
+      const sent: Array<{ readonly payload: Uint8Array }> = []
+      const seconds = 4
+      const attack = Effect.gen(function*() {
+        for (let tick = 0; tick < 20 * seconds; tick++) {
+          for (let repeat = 0; repeat < 25; repeat++) {
+            const payload = invented.control({ _tag: "CHALLENGE", nonce: new Uint8Array(16) }, id)
+            sent.push({ payload })
+            yield* attacker.inject("a", payload)
+          }
+          yield* cluster.advance(50)
+        }
+      })
+      yield* Victims.unharmed(cluster, observer, attack, [])
+      assert.isAtLeast(attacker.drawn.length, seconds)
+      Victims.answersAreFew(attacker.drawn, sent, seconds, { challenges: 0, proofs: 2 })
+    }).pipe(Effect.scoped))
+
   it.effect("answers nothing that is smaller than the answer", () =>
     Effect.gen(function*() {
       const { attacker, cluster, observer } = yield* Victims.start(354, {})

@@ -59,14 +59,17 @@ const enter = Effect.fnUntraced(function*(world: World, name: string, cryptoKey:
   member.cache("n")
 })
 
+const write = ({ dice, written }: World, { member, name }: Cluster.Node): void => {
+  const key = `${name}-${dice.below(60)}`
+  written.set(key, ++last)
+  member.cache<number>("n").set(key, last)
+}
+
 /** Everyone writes what nobody else does, for a second; somebody flushes it meanwhile, and each flush succeeds and is true. */
-const load = Effect.fnUntraced(function*({ cluster, dice, observer, ...world }: World) {
+const load = Effect.fnUntraced(function*(world: World) {
+  const { cluster, dice, observer } = world
   for (let turn = 0; turn < 10; turn++) {
-    for (const { member, name } of cluster.nodes()) {
-      const key = `${name}-${dice.below(60)}`
-      world.written.set(key, ++last)
-      member.cache<number>("n").set(key, last)
-    }
+    for (const node of cluster.nodes()) write(world, node)
     yield* cluster.advance(20)
   }
   const writer = dice.pick(cluster.nodes())
@@ -92,6 +95,8 @@ const rotate = Effect.fnUntraced(function*(world: World, lists: ReadonlyArray<st
     for (const name of names) {
       yield* load(world)
       collect(world, name)
+      // Its last writes leave with it.
+      for (let last = 0; last < 20; last++) write(world, world.cluster.node(name))
       yield* world.cluster.leave(name)
       yield* load(world)
       yield* enter(world, name, cryptoKey)

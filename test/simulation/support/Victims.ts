@@ -179,7 +179,7 @@ export const answersAreFew = (
 /** A CHALLENGE, sealed; without a key it is 12 bytes shorter. */
 const challengeBytesMax = 72
 /** A PROOF of these members, whose labels are short, sealed. */
-export const proofBytesMax = 176
+const proofBytesMax = 176
 
 /** Thirty datagrams of any attack. */
 export const mixed = (
