@@ -112,6 +112,10 @@ export class Packer {
 
 const none: ReadonlyArray<Uint8Array> = []
 
+/** The length of a control body that holds one whole record of this length. */
+export const controlBodyBytes = (recordBytes: number): number =>
+  bodyPrefixBytes.control + 1 + Varint.size(recordBytes) + recordBytes
+
 /** A data body; `asks` wants an acknowledgement at once. */
 export const dataBody = (number: number, pieces: Uint8Array, asks: boolean): Uint8Array => {
   const body = new Uint8Array(bodyPrefixBytes.data + pieces.length)

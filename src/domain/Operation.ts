@@ -136,7 +136,11 @@ export const Welcome = Schema.TaggedStruct("WELCOME", {
 export const Leave = Schema.TaggedStruct("LEAVE", {})
 
 /** Prove that you are alive and hold the key. */
-export const Challenge = Schema.TaggedStruct("CHALLENGE", { nonce: Nonce })
+export const Challenge = Schema.TaggedStruct("CHALLENGE", {
+  nonce: Schema.Uint8Array.check(Schema.makeFilter((bytes) => bytes.length === 16))
+})
+export type Challenge = typeof Challenge.Type
+
 /**
  * The answer: the challenge echoed and, when the sender does not know the receiver yet, one of its own; the counters that
  * the sender's next datagrams exceed; the first number of its stream that the receiver will hear.

@@ -12,6 +12,9 @@
  *      u48   expiry, Unix ms                       (flag 8)              PUT only
  *      u32   crc of the value                                            PUT only
  *      …     value, to the end of the record       (flag 4)              PUT only
+ * CHALLENGE, by position, because it answers anybody and so must be no larger than what it answers:
+ *   0        tag
+ *   1        nonce, 16 bytes
  * all others: SchemaBinary, in its evolvable mode
  * ```
  *
@@ -223,6 +226,16 @@ const codec = <A, I>(schema: Schema.Codec<A, I>): Codec<A> => {
   }
 }
 
+const nonceBytes = 16
+
+/** The length of a CHALLENGE's record. */
+export const challengeBytes = 1 + nonceBytes
+
+const challenge: Codec<Op.Challenge> = {
+  encode: ({ nonce }) => nonce,
+  decode: (bytes) => bytes.length === nonceBytes ? { _tag: "CHALLENGE", nonce: bytes.slice() } : undefined
+}
+
 const controls: { readonly [Tag in Control["_tag"]]: Codec<Extract<Control, { readonly _tag: Tag }>> } = {
   ACK: codec(Op.Ack),
   NACK: codec(Op.Nack),
@@ -233,7 +246,7 @@ const controls: { readonly [Tag in Control["_tag"]]: Codec<Extract<Control, { re
   JOIN: codec(Op.Join),
   WELCOME: codec(Op.Welcome),
   LEAVE: codec(Op.Leave),
-  CHALLENGE: codec(Op.Challenge),
+  CHALLENGE: challenge,
   PROOF: codec(Op.Proof),
   METRICS: codec(Op.Metrics),
   CHECKSUM: codec(Op.Checksum),

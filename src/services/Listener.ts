@@ -89,6 +89,9 @@ export interface Listener {
   readonly meeting: () => boolean
   readonly creditDatagrams: () => number
   readonly reassemblyBytes: () => number
+  /** Senders that are not trusted (yet), and how many of their datagrams wait. */
+  readonly strangers: () => number
+  readonly parkedDatagrams: () => number
   /** The scope-long fiber that pulls from the network; it reopens the sockets when they die. */
   readonly pump: Actor.Loop
 }
@@ -168,6 +171,8 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<L
     })
     if (handshake || sessions.trusted.has(header.sender)) return
     if (!Sessions.park(sessions, { header, body }, now)) counters.refused.untrusted++
+    // Where it came from may be forged: nobody gets more bytes than were sent in its name. Its next heartbeat is larger.
+    if (body.length < Framing.controlBodyBytes(OperationCodec.challengeBytes)) return
     const nonce = Sessions.challenge(sessions, header.sender, now)
     if (nonce !== undefined) multicaster.send(to, { _tag: "CHALLENGE", nonce })
   }
@@ -220,9 +225,11 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<L
       counters.refused.replayed++
       return
     }
-    // A late one, or a recording of one that was lost here, moves nobody.
-    if (newest) session.address = received.from
-    host.heard(session.id, session.address)
+    // A late one, or a recording of one that was lost here, moves nobody and is no sign of life.
+    if (newest) {
+      session.address = received.from
+      host.heard(session.id, session.address)
+    }
     read(session, body, now)
   }
 
@@ -481,7 +488,9 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<L
     hasGap: () => Sessions.hasGap(sessions),
     meeting: () => Sessions.meeting(sessions, time.ticks()),
     creditDatagrams: () => credit(time.ticks()),
-    reassemblyBytes: () => Reassembly.used(budget)
+    reassemblyBytes: () => Reassembly.used(budget),
+    strangers: () => sessions.strangers.size,
+    parkedDatagrams: () => Sessions.parked(sessions)
   }
 })
 

@@ -91,6 +91,8 @@ export interface Member {
 }
 
 const eventsCapacity = 1_024
+/** How often a member says that it leaves. */
+const farewells = 3
 
 /** Makes a member that lives as long as the scope, or until it is closed. */
 export const make = Effect.fnUntraced(function*(
@@ -356,8 +358,13 @@ export const make = Effect.fnUntraced(function*(
       if (protocol.closeTimeoutMillis > 0) {
         yield* Effect.raceFirst(Effect.sleep(protocol.closeTimeoutMillis), pollUntil(() => multicaster.drained()))
       }
+      // Nobody asks for a farewell that is lost, and whoever does not hear it waits for this member until it is removed.
+      for (let again = keeper.membership.members.size > 0 ? farewells - 1 : 0; again > 0; again--) {
+        multicaster.send(undefined, { _tag: "LEAVE" })
+        yield* Effect.sleep(protocol.resendIntervalMillis)
+      }
       multicaster.send(undefined, { _tag: "LEAVE" })
-      // The farewell leaves on the Multicaster's next turn.
+      // It leaves on the Multicaster's next turn.
       yield* Effect.yieldNow
       yield* Effect.sleep(1)
     }).pipe(

@@ -126,7 +126,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<M
   let pulseDue = Infinity
   let pulseIntervalMillis = 0
   let releaseDue = Infinity
-  /** After LEAVE nothing is sent: whoever forgot this member would meet it again, and wait for it until it is removed. */
+  /** After LEAVE nothing else is sent: whoever forgot this member would meet it again, and wait for it until it is removed. */
   let farewell = false
 
   /** What a member has of this stream. One that is still catching up lacks what was sent before it came. */
@@ -346,7 +346,14 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<M
   // ------------------------------------------------------------------------------------------------ the actor
 
   const handle = (messages: ReadonlyArray<Message>): Effect.Effect<void> | undefined => {
-    if (farewell) return undefined
+    if (farewell) {
+      for (const message of messages) {
+        if (message._tag === "Control" && message.operation._tag === "LEAVE") {
+          sendControls(undefined, [message.operation])
+        }
+      }
+      return dispatch()
+    }
     const now = time.ticks()
     const controls = new Map<
       MemberId | undefined,

@@ -52,6 +52,9 @@ export interface MemberMetrics {
     readonly creditDatagrams: number
     readonly retainedBytes: number
     readonly reassemblyBytes: number
+    /** Senders that have not proved themselves (yet), and how many of their datagrams wait for that. */
+    readonly strangers: number
+    readonly parkedDatagrams: number
   }
   readonly refused: { readonly [reason: string]: number }
   /** Datagrams opened with each key, by key id in hexadecimal: when an old key's count stands still it can be dropped. */
@@ -115,7 +118,9 @@ export const metrics = (from: Sources, name?: string): MemberMetrics => {
       windowDatagrams: multicaster.windowDatagrams(),
       creditDatagrams: listener.creditDatagrams(),
       retainedBytes: multicaster.retainedBytes(),
-      reassemblyBytes: listener.reassemblyBytes()
+      reassemblyBytes: listener.reassemblyBytes(),
+      strangers: listener.strangers(),
+      parkedDatagrams: listener.parkedDatagrams()
     },
     refused: { ...counters.refused },
     openedByKey: Object.fromEntries(

@@ -7,7 +7,8 @@
  * tells corruption and strangers, not enemies.
  *
  * 1. No (key, nonce) is used twice: sender ids are random per process, counters only rise, epochs are never reused.
- * 2. Unknown senders cost at most `derivationsPerSecondMax` derivations a second; trusted ones are never pushed out.
+ * 2. Unknown senders cost at most `derivationsPerSecondMax` derivations a second; trusted ones are never pushed out, and
+ *    come to their next epoch however many unknown ones there are.
  * 3. A former epoch is accepted for `formerEpochMillis` after a newer one proved itself, and is then never derived again.
  *
  * These are plain synchronous functions, called for every datagram; they have no effects but their own counters.
@@ -53,6 +54,8 @@ interface Subkey {
 interface Epochs {
   /** Subkeys by key id and epoch. */
   readonly subkeys: Map<string, Subkey>
+  /** Of the epoch that a trusted sender will be in next: derived once, whoever asked for it. */
+  next: Subkey | undefined
   epoch: number
   formerEpoch: number
   formerUntil: number
@@ -187,8 +190,14 @@ export const make = (options: {
     let subkey = known?.subkeys.get(name)
     const fresh = subkey === undefined
     if (subkey === undefined) {
-      if (!mayDerive()) return "throttled"
-      subkey = derive(secret, MemberIds.toBytes(header.sender), header.epoch)
+      const sender = trusted.get(header.sender)
+      const follows = sender !== undefined && header.epoch === sender.epoch + 1 &&
+        sender.subkeys.has(`${header.keyId}/${sender.epoch}`)
+      if (!follows && !mayDerive()) return "throttled"
+      subkey = sender?.next !== undefined && follows
+        ? sender.next
+        : derive(secret, MemberIds.toBytes(header.sender), header.epoch)
+      if (follows) sender.next = subkey
     }
     const clear = datagram.subarray(0, Datagram.headerBytes)
     const body = decrypt(subkey, clear, datagram, receiver)
@@ -221,7 +230,7 @@ export const make = (options: {
   const remember = (header: Datagram.Header, name: string, subkey: Subkey): void => {
     let epochs = epochsOf(header.sender)
     if (epochs === undefined) {
-      epochs = { subkeys: new Map(), epoch: header.epoch, formerEpoch: -1, formerUntil: 0 }
+      epochs = { subkeys: new Map(), next: undefined, epoch: header.epoch, formerEpoch: -1, formerUntil: 0 }
       if (strangers.size >= strangersMax) {
         for (const oldest of strangers.keys()) {
           strangers.delete(oldest)
@@ -233,6 +242,7 @@ export const make = (options: {
       epochs.formerEpoch = epochs.epoch
       epochs.formerUntil = options.nowMillis() + formerEpochMillis
       epochs.epoch = header.epoch
+      epochs.next = undefined
       for (const known of epochs.subkeys.keys()) {
         if (!known.endsWith(`/${epochs.formerEpoch}`)) epochs.subkeys.delete(known)
       }

@@ -220,6 +220,13 @@ export const forget = (self: Sessions, id: MemberId): void => {
   }
 }
 
+/** Datagrams that wait for their senders to be trusted. */
+export const parked = (self: Sessions): number => {
+  let datagrams = 0
+  for (const sender of self.strangers.values()) datagrams += sender.parked.length
+  return datagrams
+}
+
 /** Whether somebody was met lately and is being challenged. */
 export const meeting = (self: Sessions, nowTicks: number): boolean => {
   for (const sender of self.strangers.values()) {

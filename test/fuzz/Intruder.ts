@@ -25,7 +25,7 @@ export interface Shot {
   readonly payload: Uint8Array
 }
 
-const wholePiece = (record: Uint8Array): Uint8Array => {
+export const wholePiece = (record: Uint8Array): Uint8Array => {
   const piece = new Uint8Array(1 + Varint.size(record.length) + record.length)
   piece.set(record, Varint.write(piece, 1, record.length))
   return piece

@@ -52,7 +52,12 @@ describe("a datagram full of records that lie about their counts", () => {
   it.effect("costs a trusting member one of them: what follows the first is not read", () =>
     Effect.gen(function*() {
       const { answer, cluster, member, send } = yield* setting
-      yield* send(Framing.controlBody(new Uint8Array(0)))
+      // Large enough to be challenged for.
+      yield* send(
+        Framing.controlBody(
+          Intruders.wholePiece(OperationCodec.encodeControl({ _tag: "JOIN", physicalMillis: 2 ** 40 }))
+        )
+      )
       for (let turn = 0; turn < 5; turn++) {
         yield* cluster.advance("100 millis")
         yield* answer

@@ -41,6 +41,26 @@ describe("epochs", () => {
     assert.deepEqual(open(to, from.seal(body, undefined)), body)
   })
 
+  it("of a trusted sender go on, and a joiner is heard, while a flood takes all derivations", () => {
+    const { clock, make } = setup(2)
+    const [from, to] = [make(ada), make(bob)]
+    assert.deepEqual(open(to, from.seal(body, undefined)), body)
+    to.trust(ada)
+    clock.millis = day
+    const flood = (sender: string): void => {
+      for (let datagram = 0; datagram < 10; datagram++) open(to, forged(make(sender).seal(body, undefined), 7))
+    }
+    flood("c".repeat(32))
+    assert.strictEqual(open(to, make("d".repeat(32)).seal(body, undefined)), "throttled")
+    assert.deepEqual(open(to, from.seal(body, undefined)), body)
+    // The next epoch forged in a trusted sender's name takes none from strangers.
+    clock.millis += 2_000
+    for (let datagram = 0; datagram < 10; datagram++) {
+      assert.strictEqual(open(to, forged(from.seal(body, undefined), 3)), "unauthentic")
+    }
+    assert.deepEqual(open(to, make("d".repeat(32)).seal(body, undefined)), body)
+  })
+
   it("only the former one is accepted for a moment, none before it", () => {
     const { clock, make } = setup()
     const [from, to] = [make(ada), make(bob)]

@@ -1,8 +1,14 @@
 /** An attacker that hears everything and sends what it likes, but holds no key: section 9 of the design. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Datagram from "../../src/domain/Datagram.ts"
 import type { Sent } from "../../src/runtime/MemoryNetwork.ts"
+import * as Checkers from "../../src/runtime/testing/Checkers.ts"
+import type * as Cluster from "../../src/runtime/testing/Cluster.ts"
+import * as History from "../../src/runtime/testing/History.ts"
+import { Dice } from "../fuzz/Dice.ts"
 import * as Attacker from "./support/Attacker.ts"
 import * as Victims from "./support/Victims.ts"
 
@@ -157,80 +163,141 @@ describe("a forgery under another key", () => {
   }
 })
 
-describe("a flood of strangers", () => {
-  it.effect("5,000 JOINs and PROOFs under as many ids: few keys are derived, nobody is answered, and the cluster works", () =>
+describe("a spoofed acknowledgement", () => {
+  for (const lie of ["ACKs of others", "ACKs to others", "forged ACKs", "LEAVEs"] as const) {
+    it.effect(`${lie}: let no flush pass before the member that it awaits has everything`, () =>
+      Effect.gen(function*() {
+        const { attacker, cluster, observer } = yield* Victims.start(325)
+        const [a, b, c] = ["a", "b", "c"].map((name) => cluster.node(name))
+        // Each of these numbers is acknowledged by itself, to b and to a.
+        for (let write = 0; write < 40; write++) {
+          for (const { member, name } of [b, a]) member.cache<number>("n").set(`${name}-${write}`, write)
+          yield* cluster.advance(20)
+        }
+        const before = Victims.refusedOf(cluster)
+        cluster.pause("c")
+        a.member.cache<string>("n").set("late", "value")
+        const barrier = History.barrier(observer.history, cluster, a)
+        const flushing = yield* Effect.forkChild(a.mccache.flush({ timeout: "4 seconds" }))
+        yield* cluster.advance(50)
+        const own = attacker.captured.filter(({ from }) => from === "c").slice(-1)[0].payload
+        const forgers = [oldKey, undefined].map((its) => Attacker.identity(c.member.id, its))
+        const lies = {
+          "ACKs of others": attacker.captured.filter(({ from, to }) => from === "b" && to === "a")
+            .map(({ payload }) => Attacker.reheaded(payload, { sender: c.member.id })),
+          "ACKs to others": attacker.captured.filter(({ from, to }) => from === "c" && to === "b")
+            .map(({ payload }) => payload),
+          "forged ACKs": forgers.flatMap((forger) =>
+            Array.from({ length: 60 }, (_, number) =>
+              Attacker.inTheNameOf(
+                own,
+                forger.control({ _tag: "ACK", received: number, settled: number, credit: 64 }, a.member.id)
+              ))
+          ),
+          "LEAVEs": forgers.flatMap((forger) => [
+            forger.control({ _tag: "LEAVE" }),
+            Attacker.inTheNameOf(own, forger.control({ _tag: "LEAVE" }))
+          ])
+        }[lie]
+        assert.isNotEmpty(lies)
+        for (const payload of lies) yield* attacker.inject("a", payload, "c")
+        yield* cluster.advance("2 seconds")
+        assert.isUndefined(flushing.pollUnsafe(), "the flush waits")
+        assert.isFalse(c.member.cache("n").has("late"))
+        const refused = Victims.refusedOf(cluster)
+        const all = Object.entries(refused).reduce((sum, [reason, count]) => sum + count - before[reason], 0)
+        assert.strictEqual(all, lies.length, "each of them arrived, and was refused")
+        cluster.resume("c")
+        yield* cluster.advance("2 seconds")
+        assert.deepStrictEqual(yield* Fiber.join(flushing), { members: 2, left: [] })
+        assert.isDefined(barrier)
+        if (barrier !== undefined) History.passed(observer.history, cluster, barrier, [])
+        assert.strictEqual(c.member.cache("n").peek("late"), "value")
+        Checkers.look(observer)
+      }).pipe(Effect.scoped))
+  }
+})
+
+describe("a flood", () => {
+  it.effect("of JOINs and CHALLENGEs under invented names: is not answered, and costs 200 derivations a second", () =>
     Effect.gen(function*() {
       const { attacker, cluster, observer } = yield* Victims.start(341)
       yield* Victims.work(cluster, observer)
-      const [multicast] = Attacker.multicasts(attacker.captured).slice(-1)
-      const [unicast] = Attacker.unicasts(attacker.captured).slice(-1)
-      const flood = Effect.gen(function*() {
-        for (let index = 0; index < 5_000; index++) {
-          const { payload } = index % 2 === 0 ? multicast : unicast
-          yield* attacker.injectToAll(Attacker.reheaded(payload, { sender: Attacker.idOf(index) }))
-          if (index % 50 === 0) yield* cluster.advance(10)
+      const [own] = attacker.captured.slice(-1)
+      const keyId = Datagram.decodeHeader(own.payload)?.keyId
+      const ids = 3_000
+      const seconds = 3
+      const attack = Effect.gen(function*() {
+        for (let index = 0; index < ids; index++) {
+          const forger = Attacker.identity(Attacker.idOf(index), oldKey)
+          yield* attacker.injectToAll(Attacker.reheaded(forger.control(Attacker.join()), { keyId }))
+          const { member, name } = cluster.nodes()[index % 3]
+          const challenge = forger.control({ _tag: "CHALLENGE", nonce: new Uint8Array(16) }, member.id)
+          yield* attacker.inject(name, Attacker.reheaded(challenge, { keyId }))
+          if (index % 100 === 99) yield* cluster.advance(10 * seconds * 1_000 / ids * 10)
         }
       })
-      const { refused } = yield* Victims.unharmed(cluster, observer, flood, ["throttled", "unauthentic"], {
-        writes: true
-      })
-      // 200 a second and member, and as many at once.
-      assert.isAtMost(refused.unauthentic, 3 * 400)
-      assert.isAtLeast(refused.throttled, 3 * 5_000 - 3 * 400)
-      assert.lengthOf(attacker.drawn, 0)
+      const { refused } = yield* Victims.unharmed(cluster, observer, attack, ["throttled", "unauthentic"])
+      assert.lengthOf(attacker.drawn, 0, "nobody is answered")
+      assert.strictEqual(refused.unauthentic + refused.throttled, 4 * ids)
+      assert.isAtMost(refused.unauthentic, 3 * 200 * (seconds + 1), "derived and found wrong")
     }).pipe(Effect.scoped))
 
-  it.effect("ACKs in the names of those that are cut off: a flush does not pass by them", () =>
+  it.effect("of what a member said that was killed since: draws few answers, and it is nobody's member again", () =>
     Effect.gen(function*() {
       const { attacker, cluster, observer } = yield* Victims.start(342)
+      const dead = yield* cluster.join("d")
+      dead.member.cache("n")
+      yield* cluster.advance("3 seconds")
       yield* Victims.work(cluster, observer)
-      const [a, b, c] = cluster.nodes()
-      cluster.partition([["a"], ["b", "c"]])
-      a.member.cache<number>("n").set("unheard", 1)
-      const flushing = yield* Effect.forkChild(a.mccache.flush({ timeout: "3 seconds" }), { startImmediately: true })
-      for (let round = 0; round < 20; round++) {
-        for (const { member, name } of [b, c]) {
-          const [own] = attacker.captured.filter(({ from, to }) => from === name && to === "a").slice(-1)
-          for (const its of [oldKey, undefined]) {
-            const forged = Attacker.identity(member.id, its).control(
-              { _tag: "ACK", received: 9_999, settled: 9_999, credit: 64 },
-              a.member.id
-            )
-            yield* attacker.inject("a", forged, name)
-            yield* attacker.inject("a", Attacker.inTheNameOf(own.payload, forged), name)
+      yield* cluster.kill("d")
+      yield* cluster.advance("20 seconds")
+      yield* Victims.work(cluster, observer, 25)
+      const recorded = attacker.captured.filter(({ from }) => from === "d")
+      const seconds = 5
+      let bytes = 0
+      const attack = Effect.gen(function*() {
+        for (let tenth = 0; tenth < 10 * seconds; tenth++) {
+          for (const { payload } of recorded) {
+            yield* attacker.injectToAll(payload)
+            bytes += 3 * payload.length
           }
-          yield* attacker.inject("a", own.payload, name)
+          yield* cluster.advance(100)
         }
-        yield* cluster.advance(100)
-      }
-      assert.isUndefined(flushing.pollUnsafe(), "it waits")
-      yield* cluster.advance("2 seconds")
-      assert.strictEqual(flushing.pollUnsafe()?._tag, "Failure", "and says so")
-      cluster.heal()
-      yield* cluster.advance("5 seconds")
-      yield* Victims.works(cluster, observer)
+      })
+      const { refused } = yield* Victims.unharmed(cluster, observer, attack, ["untrusted", "unauthentic"])
+      assert.isAbove(refused.untrusted, seconds)
+      assert.isNotEmpty(attacker.drawn)
+      Victims.answersAreFew(attacker.drawn, recorded, seconds, { challenges: 1, proofs: 2 })
+      const answered = attacker.drawn.reduce((sum, { payload }) => sum + payload.length, 0)
+      assert.isBelow(answered, bytes / 100, "a flood comes out a hundredth as large")
     }).pipe(Effect.scoped))
 })
 
-describe("a recording of a member that died", () => {
-  it.effect("does not bring it back to those who knew it: its proofs echo other challenges", () =>
+describe("a recording of what was lost", () => {
+  it.effect("delivered when its sender is dead: is no sign of life", () =>
     Effect.gen(function*() {
-      const { attacker, cluster, observer } = yield* Victims.start(351)
-      yield* Victims.work(cluster, observer)
-      const recorded = attacker.captured.filter(({ from }) => from === "a")
-      yield* cluster.kill("a")
-      yield* cluster.advance("20 seconds")
-      const attack = Effect.gen(function*() {
-        for (let second = 0; second < 5; second++) {
-          // What it multicast, so that it is challenged; then its proofs and all else that it sent to one.
-          yield* attacker.replay(Attacker.multicasts(recorded))
-          yield* cluster.advance(10)
-          yield* attacker.replay(Attacker.unicasts(recorded))
-          yield* cluster.advance("1 second")
-        }
-      })
-      yield* Victims.unharmed(cluster, observer, attack, ["untrusted", "unauthentic"])
-      assert.isAbove(attacker.drawn.length, 0, "it was challenged")
+      const { attacker, cluster } = yield* Victims.start(345)
+      cluster.hub.block("c", "a")
+      const from = attacker.captured.length
+      yield* cluster.advance("4 seconds")
+      const lost = attacker.captured.slice(from).filter(({ from, to }) => from === "c" && to !== "b")
+      cluster.heal()
+      yield* cluster.advance("2 seconds")
+      yield* cluster.kill("c")
+      const { member } = cluster.node("a")
+      const opened = member.localMetrics().network.datagramsIn
+      const replayed = member.localMetrics().refused.replayed
+      assert.isAtLeast(lost.length, 3)
+      for (const { payload } of lost) {
+        yield* cluster.advance("5 seconds")
+        yield* attacker.inject("a", payload, "c")
+        yield* cluster.advance(10)
+      }
+      assert.isAtLeast(member.localMetrics().network.datagramsIn - opened, lost.length)
+      assert.strictEqual(member.localMetrics().refused.replayed, replayed, "to this member they were new")
+      yield* cluster.advance("2 seconds")
+      assert.deepStrictEqual(member.members().map(({ label }) => label.split(":")[0]), ["a", "b"])
     }).pipe(Effect.scoped))
 })
 
@@ -239,29 +306,200 @@ describe("a recording of before all restarted", () => {
     Effect.gen(function*() {
       const { attacker, cluster, observer } = yield* Victims.start(331)
       yield* Victims.work(cluster, observer)
-      const names = cluster.nodes().map(({ name }) => name)
-      for (const name of names) yield* cluster.kill(name)
-      const recorded = [...attacker.captured]
-      yield* cluster.advance("30 seconds")
-      for (const name of names) (yield* cluster.join(name)).member.cache("n")
-      yield* cluster.advance("3 seconds")
-      yield* Victims.work(cluster, observer)
-      const from = cluster.hub.counters().sent
+      const { recorded } = yield* restart(attacker, cluster, observer)
+      const seconds = 5
       const attack = Effect.gen(function*() {
-        for (let second = 0; second < 5; second++) {
-          for (const { payload } of recorded) yield* attacker.injectToAll(payload, Attacker.address)
+        for (let second = 0; second < seconds; second++) {
+          for (const { payload } of recorded) yield* attacker.injectToAll(payload)
           yield* cluster.advance("1 second")
         }
       })
       yield* Victims.unharmed(cluster, observer, attack, ["untrusted", "unauthentic"])
-      assert.isAbove(cluster.hub.counters().sent, from)
-      const bytes = Victims.answersAreSmall(attacker.drawn, recorded, { perSecondMax: 1 })
-      // What is smaller than an answer draws none: nobody can be flooded with more than was sent here.
-      const smaller = recorded.filter(({ payload }) => payload.length < bytes)
-      assert.isAbove(smaller.length, 100)
-      yield* cluster.advance("5 seconds")
-      attacker.drawn.length = 0
-      yield* Victims.unharmed(cluster, observer, attacker.replay(smaller), ["unauthentic"])
-      assert.lengthOf(attacker.drawn, 0)
+      assert.isNotEmpty(attacker.drawn)
+      const smallest = Math.min(...recorded.map(({ payload }) => payload.length))
+      for (const { payload } of attacker.drawn) assert.isAtMost(payload.length, smallest, "no larger than what drew it")
+      Victims.answersAreFew(attacker.drawn, recorded, seconds, { challenges: 1, proofs: 0 })
     }).pipe(Effect.scoped))
+})
+
+/** All members are killed and start anew, and work. What was recorded before. */
+const restart = Effect.fnUntraced(function*(
+  attacker: Attacker.Attacker,
+  cluster: Cluster.Cluster,
+  observer: Checkers.Observer
+) {
+  const names = cluster.nodes().map(({ name }) => name)
+  for (const name of names) yield* cluster.kill(name)
+  const recorded = [...attacker.captured]
+  yield* cluster.advance("30 seconds")
+  for (const name of names) (yield* cluster.join(name)).member.cache("n")
+  yield* cluster.advance("3 seconds")
+  yield* Victims.work(cluster, observer)
+  return { recorded }
+})
+
+describe("a cluster without a key", () => {
+  it.effect("still takes nothing twice, nothing damaged, and nothing that was for another", () =>
+    Effect.gen(function*() {
+      const { attacker, cluster, observer } = yield* Victims.start(351, {})
+      yield* Victims.work(cluster, observer)
+      const sent = [...attacker.captured]
+      const attack = Effect.gen(function*() {
+        yield* attacker.replay(sent)
+        yield* attacker.reflect(sent)
+        for (const { payload } of sent.slice(-3)) {
+          for (const cut of Attacker.truncations(payload)) yield* attacker.injectToAll(cut)
+        }
+      })
+      yield* Victims.unharmed(cluster, observer, attack, ["malformed", "replayed", "unauthentic"])
+    }).pipe(Effect.scoped))
+
+  it.effect("still opens no session for a recording of before all restarted", () =>
+    Effect.gen(function*() {
+      const { attacker, cluster, observer } = yield* Victims.start(352, {})
+      yield* Victims.work(cluster, observer)
+      const { recorded } = yield* restart(attacker, cluster, observer)
+      const attack = Effect.forEach(recorded, ({ payload }) => attacker.injectToAll(payload), { discard: true })
+      yield* Victims.unharmed(cluster, observer, attack, ["untrusted", "unauthentic"])
+      Victims.answersAreFew(attacker.drawn, recorded, 2, { challenges: 1, proofs: 0 })
+    }).pipe(Effect.scoped))
+
+  it.effect("still gives senders that answer no challenge neither a place, nor more datagrams than came", () =>
+    Effect.gen(function*() {
+      const protocol = { sessionsMax: 32, parkedDatagramsMax: 4 }
+      const { attacker, cluster, observer } = yield* Victims.start(353, { protocol })
+      yield* Victims.work(cluster, observer)
+      let sent = 0
+      const attack = Effect.gen(function*() {
+        for (let index = 0; index < 1_000; index++) {
+          const invented = Attacker.identity(Attacker.idOf(index), undefined)
+          const { member, name } = cluster.nodes()[index % 3]
+          const payloads = [
+            invented.control(Attacker.join()),
+            invented.control(Attacker.pulse()),
+            invented.data(1, Attacker.put(invented.id, "invented", 2 ** 40)),
+            invented.control({ _tag: "LEAVE" }),
+            invented.control({ _tag: "CHALLENGE", nonce: new Uint8Array(16) }, member.id),
+            invented.control(Attacker.proof(new Uint8Array(16)), member.id)
+          ]
+          for (const payload of payloads) yield* attacker.inject(name, payload)
+          sent += payloads.length
+          if (index % 50 === 49) yield* cluster.advance(50)
+          Checkers.look(observer)
+        }
+      })
+      yield* Victims.unharmed(cluster, observer, attack, ["untrusted"])
+      const strangers = cluster.nodes().map(({ member }) => member.localMetrics().network.strangers)
+      assert.isAtMost(Math.max(...strangers), protocol.sessionsMax)
+      assert.isNotEmpty(attacker.drawn)
+      assert.isAtMost(attacker.drawn.length, 2 * 1_000, "a challenge and a proof for six")
+      assert.isBelow(attacker.drawn.length, sent)
+    }).pipe(Effect.scoped))
+
+  it.effect("proves itself to one name twice a second, however often it is challenged", () =>
+    Effect.gen(function*() {
+      const { attacker, cluster, observer } = yield* Victims.start(355, {})
+      yield* Victims.work(cluster, observer)
+      const invented = Attacker.identity(Attacker.idOf(1), undefined)
+      const { id } = cluster.node("a").member
+      const sent: Array<{ readonly payload: Uint8Array }> = []
+      const seconds = 4
+      const attack = Effect.gen(function*() {
+        for (let tick = 0; tick < 20 * seconds; tick++) {
+          for (let repeat = 0; repeat < 25; repeat++) {
+            const payload = invented.control({ _tag: "CHALLENGE", nonce: new Uint8Array(16) }, id)
+            sent.push({ payload })
+            yield* attacker.inject("a", payload)
+          }
+          yield* cluster.advance(50)
+        }
+      })
+      yield* Victims.unharmed(cluster, observer, attack, [])
+      assert.isAtLeast(attacker.drawn.length, seconds)
+      Victims.answersAreFew(attacker.drawn, sent, seconds, { challenges: 0, proofs: 2 })
+    }).pipe(Effect.scoped))
+
+  it.effect("answers nothing that is smaller than the answer", () =>
+    Effect.gen(function*() {
+      const { attacker, cluster, observer } = yield* Victims.start(354, {})
+      yield* Victims.work(cluster, observer)
+      let largest = 0
+      const attack = Effect.gen(function*() {
+        for (let index = 0; index < 200; index++) {
+          const invented = Attacker.identity(Attacker.idOf(index), undefined)
+          const payload = invented.seal(Uint8Array.from({ length: 1 + index % 19 }, () => 2))
+          largest = Math.max(largest, payload.length)
+          yield* attacker.injectToAll(payload)
+        }
+        yield* cluster.advance(500)
+        assert.strictEqual(cluster.node("a").member.localMetrics().network.strangers, 200, "they arrived")
+      })
+      yield* Victims.unharmed(cluster, observer, attack, [])
+      assert.lengthOf(attacker.drawn, 0)
+      yield* attacker.inject("a", Attacker.identity(Attacker.idOf(999), undefined).control(Attacker.join()))
+      yield* cluster.advance("2 seconds")
+      assert.lengthOf(attacker.drawn, 1)
+      assert.strictEqual(attacker.drawn[0].payload.length, largest + 1)
+    }).pipe(Effect.scoped))
+})
+
+describe("all of it at random, on a network that loses, while a member is killed and another comes", () => {
+  for (const seed of [361, 362, 363, 364]) {
+    it.effect(`seed ${seed}: changes nothing but its own counters`, () =>
+      Effect.gen(function*() {
+        const { attacker, cluster, observer } = yield* Victims.start(seed)
+        cluster.faults({ loss: 0.02, duplication: 0.02, delay: { minMillis: 0.5, maxMillis: 6 } })
+        const dice = new Dice(seed)
+        const writers = new Set(cluster.nodes().map(({ member }) => member.id))
+        const reached = Victims.refusedOf(cluster)
+        let injected = 0
+        for (let round = 0; round < 40; round++) {
+          if (round === 12) yield* cluster.kill("c")
+          if (round === 26) {
+            const again = yield* cluster.join("c")
+            writers.add(again.member.id)
+            again.member.cache("n")
+          }
+          for (const payload of Victims.mixed(dice, attacker, cluster)) {
+            const { name } = dice.pick(cluster.nodes())
+            const from = dice.chance(0.5) ? Attacker.address : dice.pick(cluster.nodes()).name
+            yield* attacker.inject(name, payload, from)
+            injected++
+          }
+          for (const { member, name } of cluster.nodes()) {
+            const cache = member.cache<number>("n")
+            cache.set(`${name}-${round}`, round)
+            cache.set(`shared-${dice.below(5)}`, round)
+            if (dice.chance(0.2)) cache.delete(`${name}-${round - 1}`)
+          }
+          const writer = dice.pick(cluster.nodes())
+          const barrier = History.barrier(observer.history, cluster, writer)
+          const flushing = yield* Effect.forkChild(Effect.exit(writer.mccache.flush({ timeout: "900 millis" })))
+          for (let step = 0; step < 20; step++) {
+            yield* cluster.advance(50)
+            Checkers.look(observer)
+          }
+          const exit = yield* Fiber.join(flushing)
+          if (Exit.isSuccess(exit) && barrier !== undefined) {
+            History.passed(observer.history, cluster, barrier, exit.value.left)
+          } else assert.isTrue(round >= 12 && round < 30, `round ${round}: a flush fails only for who was killed`)
+        }
+        cluster.faults({ delay: { minMillis: 0.5, maxMillis: 2 } })
+        yield* cluster.advance("5 seconds")
+        Checkers.convergence(observer)
+        Checkers.newest(observer, true)
+        Victims.nothingInvented(cluster, observer, writers)
+        Victims.noneRestarted(cluster)
+        const ids = cluster.nodes().map(({ member }) => member.id).sort()
+        for (const { member } of cluster.nodes()) {
+          assert.deepStrictEqual(member.members().map(({ id }) => id).sort(), ids)
+        }
+        const refused = Victims.refusedOf(cluster)
+        for (const reason of ["malformed", "unauthentic", "foreign", "unsealed", "replayed"]) {
+          assert.isAbove(refused[reason] - reached[reason], 0, reason)
+        }
+        assert.isBelow(attacker.drawn.length, injected / 10)
+        yield* Victims.works(cluster, observer)
+      }).pipe(Effect.scoped))
+  }
 })

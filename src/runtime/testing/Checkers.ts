@@ -69,8 +69,12 @@ const bounds = (node: Node, namespace: Namespace): void => {
   within("tombstones", replica.tombstones, options.tombstonesMax)
   within("keys in the outbox", namespace.outbox.size, options.cacheMax + options.tombstonesMax + 1)
   const { network } = node.member.localMetrics(namespace.name)
-  within("bytes kept for repeats", network.retainedBytes, node.member.configuration.protocol.retainBytesMax)
-  within("bytes in reassembly", network.reassemblyBytes, 4 * node.member.configuration.protocol.reassemblyBytesMax)
+  const { parkedDatagramsMax, reassemblyBytesMax, retainBytesMax, sessionsMax } = node.member.configuration.protocol
+  within("bytes kept for repeats", network.retainedBytes, retainBytesMax)
+  within("bytes in reassembly", network.reassemblyBytes, 4 * reassemblyBytesMax)
+  within("strangers", network.strangers, sessionsMax)
+  within("datagrams of strangers", network.parkedDatagrams, sessionsMax * parkedDatagramsMax)
+  within("members", node.member.members().length, sessionsMax + 1)
 }
 
 const freshness = (observer: Observer, payload: Uint8Array): void => {

@@ -179,7 +179,8 @@ export const inTheNameOf = (victim: Uint8Array, forged: Uint8Array): Uint8Array 
   return reheaded(forged, { keyId: header.keyId, sender: header.sender, epoch: header.epoch, counter: header.counter })
 }
 
-export const join = (physicalMillis = 0): Control => ({ _tag: "JOIN", physicalMillis })
+/** As large as it is today: the time is a varint. */
+export const join = (physicalMillis = 1_790_000_000_000): Control => ({ _tag: "JOIN", physicalMillis })
 
 export const pulse = (fields: Partial<Extract<Control, { readonly _tag: "PULSE" }>> = {}): Control => ({
   _tag: "PULSE",

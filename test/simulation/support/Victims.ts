@@ -4,9 +4,11 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type { Options } from "../../../src/domain/Configuration.ts"
 import * as Datagram from "../../../src/domain/Datagram.ts"
+import * as Stamp from "../../../src/domain/Stamp.ts"
 import type { Sent } from "../../../src/runtime/MemoryNetwork.ts"
 import * as Checkers from "../../../src/runtime/testing/Checkers.ts"
 import * as Cluster from "../../../src/runtime/testing/Cluster.ts"
+import type { Dice } from "../../fuzz/Dice.ts"
 import * as Attacker from "./Attacker.ts"
 
 export const key = Buffer.alloc(32, 1).toString("base64url")
@@ -57,11 +59,12 @@ const stateOf = (cluster: Cluster.Cluster) =>
       floor: namespace.replica.floor,
       forget: namespace.replica.forget,
       clock: coherence.clockCorrectionMillis,
-      members: member.members().map(({ id }) => id).sort()
+      members: member.members().map(({ address, id }) => `${id} at ${address}`).sort()
     }
   })
 
-const refusedOf = (cluster: Cluster.Cluster): { [reason: string]: number } => {
+/** How often members refused something, by reason. */
+export const refusedOf = (cluster: Cluster.Cluster): { [reason: string]: number } => {
   const sum: { [reason: string]: number } = {}
   for (const { member } of cluster.nodes()) {
     for (const [reason, count] of Object.entries(member.localMetrics().refused)) {
@@ -69,6 +72,25 @@ const refusedOf = (cluster: Cluster.Cluster): { [reason: string]: number } => {
     }
   }
   return sum
+}
+
+/** Nobody holds, received or remembers anything that was not written by one of these. */
+export const nothingInvented = (
+  cluster: Cluster.Cluster,
+  observer: Checkers.Observer,
+  writers: ReadonlySet<string>
+): void => {
+  const known = (writer: string): boolean => writers.has(writer) || writer === Stamp.collisionWriter
+  for (const node of cluster.nodes()) {
+    const namespace = node.member.namespaces().get("n")
+    if (namespace === undefined) continue
+    for (const { key, writer } of namespace.replica.records.values()) {
+      assert.isTrue(known(writer), `${node.name} holds ${key} of ${writer}`)
+    }
+    for (const [key, { writer }] of observer.history.lifeOf(node, namespace).received) {
+      assert.isTrue(known(writer), `${node.name} received ${key} of ${writer}`)
+    }
+  }
 }
 
 /** No fiber of any member was started anew. */
@@ -127,20 +149,76 @@ export const unharmed = Effect.fnUntraced(function*<E>(
   return { refused }
 })
 
-/** What strangers were answered: all of one size, and at most so many per id, member and second. Returns that size. */
-export const answersAreSmall = (
+/**
+ * What was answered to addresses that are nobody's. Of each sender's name, member and second at most one CHALLENGE and two
+ * PROOFs; a CHALLENGE, which anything may draw, is no larger than the smallest that was sent. A PROOF answers a CHALLENGE.
+ */
+export const answersAreFew = (
   drawn: ReadonlyArray<Sent>,
-  triggers: ReadonlyArray<{ readonly payload: Uint8Array }>,
-  { perSecondMax }: { readonly perSecondMax: number }
-): number => {
-  const sizes = new Set(drawn.map(({ payload }) => payload.length))
-  assert.strictEqual(sizes.size, 1, "challenges, and nothing else")
-  const ids = new Set(triggers.map(({ payload }) => Datagram.decodeHeader(payload)?.sender))
-  const perSecond = new Map<string, number>()
-  for (const { atMillis, from } of drawn) {
-    const second = `${from} in second ${Math.floor(atMillis / 1_000)}`
-    perSecond.set(second, (perSecond.get(second) ?? 0) + 1)
+  sent: ReadonlyArray<{ readonly payload: Uint8Array }>,
+  seconds: number,
+  limits: { readonly challenges: number; readonly proofs: number }
+): void => {
+  const ids = new Set(sent.map(({ payload }) => Datagram.decodeHeader(payload)?.sender))
+  const perMember = new Map<string, { challenges: number; proofs: number }>()
+  for (const { from, payload } of drawn) {
+    const counts = perMember.get(from) ?? { challenges: 0, proofs: 0 }
+    perMember.set(from, counts)
+    if (payload.length <= challengeBytesMax) counts.challenges++
+    else counts.proofs++
+    assert.isAtMost(payload.length, proofBytesMax)
   }
-  for (const [second, count] of perSecond) assert.isAtMost(count, perSecondMax * ids.size, second)
-  return [...sizes][0]
+  // A second more, as the first and the last are rarely whole.
+  const most = (seconds + 1) * ids.size
+  for (const [member, { challenges, proofs }] of perMember) {
+    assert.isAtMost(challenges, limits.challenges * most, `challenges of ${member}`)
+    assert.isAtMost(proofs, limits.proofs * most, `proofs of ${member}`)
+  }
 }
+
+/** A CHALLENGE, sealed; without a key it is 12 bytes shorter. */
+const challengeBytesMax = 72
+/** A PROOF of these members, whose labels are short, sealed. */
+const proofBytesMax = 176
+
+/** Thirty datagrams of any attack. */
+export const mixed = (
+  dice: Dice,
+  attacker: Attacker.Attacker,
+  cluster: Cluster.Cluster
+): ReadonlyArray<Uint8Array> => {
+  const any = (): Uint8Array => dice.pick(attacker.captured).payload
+  const victim = (): string => dice.pick(cluster.nodes()).member.id
+  const one = (): Uint8Array => {
+    const forger = Attacker.identity(dice.chance(0.7) ? victim() : Attacker.idOf(dice.below(500)), dice.pick(keys))
+    const named = (payload: Uint8Array): Uint8Array => dice.chance(0.5) ? Attacker.inTheNameOf(any(), payload) : payload
+    switch (dice.below(9)) {
+      case 0:
+      case 1:
+        return any()
+      case 2:
+        return dice.pick(Attacker.truncations(any()))
+      case 3:
+        return Attacker.splice(any(), any())
+      case 4:
+        return dice.pick(Attacker.alterations(any()))
+      case 5:
+        return named(forger.control({ _tag: "LEAVE" }))
+      case 6: {
+        const number = dice.below(200)
+        return named(forger.control({ _tag: "ACK", received: number, settled: number, credit: 64 }, victim()))
+      }
+      case 7:
+        return named(
+          dice.chance(0.5)
+            ? forger.control(Attacker.join())
+            : forger.control({ _tag: "CHALLENGE", nonce: dice.bytes(16) }, victim())
+        )
+      default:
+        return named(forger.data(dice.below(200) + 1, Attacker.put(forger.id, "forged", 2 ** 40)))
+    }
+  }
+  return Array.from({ length: 30 }, one)
+}
+
+const keys = [oldKey, undefined]
