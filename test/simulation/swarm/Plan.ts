@@ -326,13 +326,19 @@ export const make = (seed: number, given: Given = {}): Plan => {
   }
   /** One is cut off while others delete what it holds, forget that they did, and tell a newcomer what they know. */
   const exile = (): void => {
+    for (let count = between(5, 30); count > 0; count--, now += below(5)) {
+      add({ _tag: "Set", member: pick(alive), key: randomKey(), bytes: below(60) })
+    }
+    now += 300
     const exiled = pick(alive)
     const others = alive.filter((name) => name !== exiled)
     add({ _tag: "Partition", groups: [[exiled], [...others, `m${joined + 1}`]] })
     for (let count = between(5, 40); count > 0; count--, now += 1 + below(pauseMillis)) {
       add({ _tag: "Delete", member: pick(others), key: randomKey() })
     }
-    now += chance(0.5) ? below(500) : between(1_000, hasty ? 6_000 : 18_000)
+    // Mostly until it is removed: else it hears what it missed when it is back.
+    const removeMillis = hasty ? 3_750 : 15_000
+    now += chance(0.2) ? below(removeMillis) : between(removeMillis + 500, removeMillis + 4_000)
     join()
     now += between(100, 1_500)
     add({ _tag: "Heal" })
@@ -346,8 +352,13 @@ export const make = (seed: number, given: Given = {}): Plan => {
   }
   // Time in which nothing is written: members are removed, gaps given up, tombstones grow old.
   let idleMillis = 0
+  let exiles = false
   for (now += chance(0.5) ? 0 : 500; now < millis + idleMillis; now += 1 + below(2 * pauseMillis)) {
     work()
+    if (!exiles && forgetful && features.partitions && alive.length > 1 && now > millis / 2) {
+      exiles = true
+      exile()
+    }
     if (features.idle && idleMillis < 60_000 && chance(0.04)) {
       const pause = between(500, hasty ? 6_000 : 18_000)
       idleMillis += pause

@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import * as TestClock from "effect/testing/TestClock"
+import * as Digests from "../../../src/domain/Digest.ts"
 import * as Replica from "../../../src/domain/Replica.ts"
 import * as Stamp from "../../../src/domain/Stamp.ts"
 import * as MemoryNetwork from "../../../src/runtime/MemoryNetwork.ts"
@@ -316,13 +317,15 @@ const clearInTakes = Effect.fnUntraced(function*(cluster: Cluster.Cluster, seed:
   const fork = Effect.runForkWith(yield* Effect.context())
   const random = NetworkFaults.mulberry32(seed)
   let clears = 0
+  const nodeOf = (member: string): Cluster.Node | undefined =>
+    cluster.nodes().find(({ member: { id } }) => id === member)
   cluster.witness({
-    took: (member, _, __, stage) => {
-      if (stage !== "asked" || clears >= 5) return
+    took: (member, { replica }, donor, stage) => {
+      const theirs = nodeOf(donor)?.member.namespaces().get(namespace)?.replica
+      if (stage !== "asked" || clears >= 8 || theirs === undefined) return
+      if (Digests.hash(theirs.digest) === Digests.hash(replica.digest)) return
       clears++
-      const clear = Effect.sync(() =>
-        cluster.nodes().find(({ member: { id } }) => id === member)?.member.cache(namespace).clear()
-      )
+      const clear = Effect.sync(() => nodeOf(member)?.member.cache(namespace).clear())
       fork(Effect.andThen(Effect.sleep(random() < 0.5 ? 6 * random() : 120 * random()), clear))
     }
   })
