@@ -46,7 +46,7 @@ type Verdict =
 
 /** Copies what the swarm needs. */
 const copy = (directory: string): void => {
-  for (const path of ["src", "test/simulation", "scripts", "package.json", "tsconfig.json"]) {
+  for (const path of ["src", "test/simulation", "test/domain", "scripts", "package.json", "tsconfig.json"]) {
     cpSync(join(root, path), join(directory, path), { recursive: true })
   }
   symlinkSync(realpathSync(join(root, "node_modules")), join(directory, "node_modules"))
@@ -57,6 +57,13 @@ const mutate = (directory: string, { file, find, name, replace }: Mutant): void 
   const parts = readFileSync(path, "utf8").split(find)
   if (parts.length !== 2) throw new Error(`${name}: ${file} has ${JSON.stringify(find)} ${parts.length - 1} times`)
   writeFileSync(path, parts.join(replace))
+}
+
+const readModel = (code: number | null, output: string): Verdict => {
+  if (code === 0) return { _tag: "Clean" }
+  const found = /^seed (\d+) .*?: (.*invariant (\d+).*)$/m.exec(output)
+  if (found === null) return { _tag: "Failed", text: output.slice(-2_000) }
+  return { _tag: "Killed", invariant: Number(found[3]), seed: Number(found[1]), message: found[2] }
 }
 
 const read = (code: number | null, output: string): Verdict => {
@@ -71,11 +78,16 @@ const read = (code: number | null, output: string): Verdict => {
   return { _tag: "Failed", text: output.slice(-2_000) }
 }
 
-/** Runs the swarm in a directory until the first violation. */
-const swarm = (directory: string, count: number): Promise<Verdict> =>
+/** The model does some thousand runs in the time of one seed. */
+const modelRuns = 300_000
+
+/** Runs the swarm, or the model, in a directory until the first violation. */
+const search = (directory: string, count: number, by: Mutant["by"]): Promise<Verdict> =>
   new Promise((resolve) => {
-    const options = ["--seeds", String(count), "--from", String(from), "--stop-at-first", "--quiet"]
-    const child = spawn(process.execPath, ["scripts/simulate.ts", ...options], { cwd: directory })
+    const program = by === "model"
+      ? ["scripts/model.ts", "--runs", String(modelRuns)]
+      : ["scripts/simulate.ts", "--seeds", String(count), "--from", String(from), "--stop-at-first", "--quiet"]
+    const child = spawn(process.execPath, program, { cwd: directory })
     let output = ""
     let hung = false
     const timer = setTimeout(() => {
@@ -89,7 +101,7 @@ const swarm = (directory: string, count: number): Promise<Verdict> =>
     child.stderr.on("data", take)
     child.on("close", (code) => {
       clearTimeout(timer)
-      resolve(hung ? { _tag: "Hung" } : read(code, output))
+      resolve(hung ? { _tag: "Hung" } : by === "model" ? readModel(code, output) : read(code, output))
     })
   })
 
@@ -101,7 +113,7 @@ const attempt = async (
   try {
     copy(directory)
     if (mutant !== undefined) mutate(directory, mutant)
-    const verdict = await swarm(directory, seeds)
+    const verdict = await search(directory, seeds, mutant?.by)
     return { verdict, seconds: (performance.now() - began) / 1_000 }
   } finally {
     rmSync(directory, { recursive: true, force: true })

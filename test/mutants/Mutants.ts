@@ -7,6 +7,8 @@ export interface Mutant {
   /** The rule that it breaks. */
   readonly what: string
   readonly file: string
+  /** What notices it, if not the swarm: the model, where what must meet is too rare in whole clusters. */
+  readonly by?: "model"
   /** Occurs once in the file. */
   readonly find: string
   readonly replace: string
@@ -170,6 +172,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     file: replica,
     find: `for (const hold of self.holds) if (hold.equal[bucket] === 1 && hold.forget > line) line = hold.forget`,
     replace: `void bucket`,
+    by: "model",
     invariants: [1, 2, 3, 5]
   },
   {
