@@ -247,7 +247,7 @@ export const run = Effect.fnUntraced(function*(plan: Plan, log?: (line: string) 
       const next = Math.min(millis, fills[0]?.dueMillis ?? Infinity, now - now % lookEveryMillis + lookEveryMillis)
       yield* cluster.advance(next - now)
       now = next
-      if (plan.gentle) for (const name of unheard(cluster)) unheardOnce.add(name)
+      if (plan.gentle) { for (const name of unheard(cluster)) unheardOnce.add(name) }
       if (now % lookEveryMillis === 0) look()
     }
   })
