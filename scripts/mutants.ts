@@ -1,5 +1,6 @@
 /**
  * Runs the swarm against every mutant (`test/mutants/Mutants.ts`), each in a copy of the tree, and tells which were noticed.
+ * Some are for the model or for a test, as they say themselves.
  *
  *     npm run mutants                          all, and the tree as it is, which must be clean
  *     npm run mutants -- --only "ack before"   those whose names contain it, or one of several parts
@@ -41,12 +42,13 @@ const seedMillisMax = 120_000
 
 type Verdict =
   | { readonly _tag: "Killed"; readonly invariant: number; readonly seed: number; readonly message: string }
+  | { readonly _tag: "Failing"; readonly tests: number }
   | { readonly _tag: "Hung" | "Clean" }
   | { readonly _tag: "Failed"; readonly text: string }
 
-/** Copies what the swarm needs. */
+/** Copies what the swarm and the tests need. */
 const copy = (directory: string): void => {
-  for (const path of ["src", "test/simulation", "test/domain", "scripts", "package.json", "tsconfig.json"]) {
+  for (const path of ["src", "test", "scripts", "package.json", "tsconfig.json", "vitest.config.ts"]) {
     cpSync(join(root, path), join(directory, path), { recursive: true })
   }
   symlinkSync(realpathSync(join(root, "node_modules")), join(directory, "node_modules"))
@@ -78,16 +80,31 @@ const read = (code: number | null, output: string): Verdict => {
   return { _tag: "Failed", text: output.slice(-2_000) }
 }
 
+const readTest = (code: number | null, output: string): Verdict => {
+  if (code === 0) return { _tag: "Clean" }
+  const failed = /Tests\s+(\d+) failed/.exec(output)
+  if (failed === null) return { _tag: "Failed", text: output.slice(-2_000) }
+  return { _tag: "Failing", tests: Number(failed[1]) }
+}
+
 /** The model does some thousand runs in the time of one seed. */
 const modelRuns = 300_000
 
-/** Runs the swarm, or the model, in a directory until the first violation. */
+/** What looks for the violation, and how what it prints is read. */
+const searcher = (count: number, by: Mutant["by"]) => {
+  if (by === "model") return { program: ["scripts/model.ts", "--runs", String(modelRuns)], verdict: readModel }
+  if (by !== undefined) return { program: ["node_modules/vitest/vitest.mjs", "run", by], verdict: readTest }
+  return {
+    program: ["scripts/simulate.ts", "--seeds", String(count), "--from", String(from), "--stop-at-first", "--quiet"],
+    verdict: read
+  }
+}
+
+/** Runs the swarm, the model or a test in a directory until the first violation. */
 const search = (directory: string, count: number, by: Mutant["by"]): Promise<Verdict> =>
   new Promise((resolve) => {
-    const program = by === "model"
-      ? ["scripts/model.ts", "--runs", String(modelRuns)]
-      : ["scripts/simulate.ts", "--seeds", String(count), "--from", String(from), "--stop-at-first", "--quiet"]
-    const child = spawn(process.execPath, program, { cwd: directory })
+    const { program, verdict } = searcher(count, by)
+    const child = spawn(process.execPath, program, { cwd: directory, env: { ...process.env, NO_COLOR: "1" } })
     let output = ""
     let hung = false
     const timer = setTimeout(() => {
@@ -101,7 +118,7 @@ const search = (directory: string, count: number, by: Mutant["by"]): Promise<Ver
     child.stderr.on("data", take)
     child.on("close", (code) => {
       clearTimeout(timer)
-      resolve(hung ? { _tag: "Hung" } : by === "model" ? readModel(code, output) : read(code, output))
+      resolve(hung ? { _tag: "Hung" } : verdict(code, output))
     })
   })
 
@@ -127,6 +144,8 @@ const line = (name: string, verdict: Verdict, seconds: number, expected: Readonl
     ? `invariant ${String(verdict.invariant).padStart(2)}${unexpected ? "*" : " "}  seed ${
       String(verdict.seed).padStart(4)
     }`
+    : verdict._tag === "Failing"
+    ? `${verdict.tests} test${verdict.tests === 1 ? "" : "s"} failed`.padEnd(24)
     : verdict._tag === "Hung"
     ? "never ended".padEnd(24)
     : verdict._tag === "Clean"

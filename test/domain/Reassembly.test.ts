@@ -142,6 +142,8 @@ describe("reassembly", () => {
     assert.strictEqual(last(part(0, 15, { crc }), part(15, 5, { crc })), "Whole")
     assert.strictEqual(last(part(0, 15, { crc }), part(10, 5, { crc })), "Corrupt")
     assert.strictEqual(last(part(1, 15, { crc }), part(15, 5, { crc })), "Corrupt")
+    // They fit, but are not of one record: the checksum tells.
+    assert.strictEqual(last(part(0, 15, { crc: crc + 1 }), part(15, 5, { crc: crc + 1 })), "Corrupt")
   })
 
   it("of very many tiny parts does not stall the receiver when the last one comes", () => {

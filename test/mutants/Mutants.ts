@@ -7,8 +7,11 @@ export interface Mutant {
   /** The rule that it breaks. */
   readonly what: string
   readonly file: string
-  /** What notices it, if not the swarm: the model, where what must meet is too rare in whole clusters. */
-  readonly by?: "model"
+  /**
+   * What notices it, if not the swarm: the model, where what must meet is too rare in whole clusters; or a test, where the
+   * rule is a bound or a pace that breaks no invariant of a small cluster.
+   */
+  readonly by?: "model" | `test/${string}.test.ts`
   /** Occurs once in the file. */
   readonly find: string
   readonly replace: string
@@ -465,6 +468,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     name: "overflow not told",
     what: "When the outbox overflows the others must repair from this member.",
     file: "src/services/Member.ts",
+    by: "test/simulation/waits.test.ts",
     find: `overflowed: multicaster.skip,`,
     replace: `overflowed: () => undefined,`,
     invariants: [1, 5, 9]
@@ -499,6 +503,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     name: "window that never shrinks",
     what: "Loss halves the window, once per round trip.",
     file: flowWindow,
+    by: "test/domain/FlowWindow.test.ts",
     find: `self.window = Math.max(Math.min(self.options.windowMin, creditMin(self)), Math.floor(self.window / 2))`,
     replace: ``,
     invariants: [7]
@@ -515,6 +520,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     name: "laggard counted too early",
     what: "A member that lags counts again when it has settled what is not kept any more.",
     file: flowWindow,
+    by: "test/domain/FlowWindow.test.ts",
     find: `if (known.lagging && known.settled >= lowest - 1) known.lagging = false`,
     replace: `known.lagging = false`,
     invariants: [7, 9]
@@ -523,6 +529,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     name: "laggard at once",
     what: "A member counts until it said nothing for a while.",
     file: flowWindow,
+    by: "test/domain/FlowWindow.test.ts",
     find: `Math.max(4 * self.roundTripMillis, self.options.laggardMillis)`,
     replace: `0`,
     invariants: [6, 7, 9]
@@ -531,6 +538,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     name: "retention without bound",
     what: "What is kept for repeats is bounded.",
     file: "src/domain/SendStream.ts",
+    by: "test/domain/SendStream.test.ts",
     find: `while (self.bytes > self.retainBytesMax && self.lowest < self.highest) drop(self)`,
     replace: ``,
     invariants: [6]
@@ -547,6 +555,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     name: "reassembly without its check",
     what: "A reassembled record is compared with its checksum.",
     file: "src/domain/Reassembly.ts",
+    by: "test/domain/Reassembly.test.ts",
     find: `return checksum(record) === part.crc ? { _tag: "Whole", record } : { _tag: "Corrupt" }`,
     replace: `return { _tag: "Whole", record }`,
     invariants: [4]
@@ -606,6 +615,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     name: "sessions without bound",
     what: "Strangers are bounded in number.",
     file: sessions,
+    by: "test/simulation/attacker.test.ts",
     find: `if (self.strangers.size >= self.protocol.sessionsMax) {`,
     replace: `if (self.strangers.size < 0) {`,
     invariants: [6]
@@ -614,6 +624,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     name: "former epoch accepted for ever",
     what: "Keys of a former epoch are accepted for a few seconds only.",
     file: "src/services/Sealing.ts",
+    by: "test/services/Sealing.epochs.test.ts",
     find: `if (header.epoch !== known.formerEpoch || options.nowMillis() > known.formerUntil) return "unauthentic"`,
     replace: ``,
     invariants: [8]
@@ -648,6 +659,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     name: "clear does not reach namespaces opened later",
     what: "A clear of all namespaces raises the floor also of those that are opened later.",
     file: namespace,
+    by: "test/services/McCacheService.test.ts",
     find: `if (settings.floor > 0) this.#clearTo(settings.floor, "repair")`,
     replace: ``,
     invariants: [2]

@@ -158,6 +158,24 @@ describe("clear", () => {
       assert.strictEqual(yield* late.size, 0)
     }))
 
+  it.effect("clears what was written before, comes after, and is of a namespace that was opened in between", () =>
+    Effect.gen(function*() {
+      const { a, b, c, cluster } = yield* three()
+      const late = yield* c.mccache.cache("late")
+      yield* cluster.advance("1 second")
+      cluster.hub.block(c.name, b.name)
+      yield* late.set("k", 1)
+      yield* cluster.advance(5)
+      yield* a.mccache.clear()
+      yield* cluster.advance(5)
+      const opened = yield* b.mccache.cache("late")
+      cluster.heal()
+      // Long enough to ask for it again, too short to compare digests.
+      yield* cluster.advance(200)
+      assert.strictEqual(b.member.members().length, 3)
+      assert.deepStrictEqual(yield* opened.get("k"), Option.none())
+    }))
+
   it.effect("clears one namespace everywhere", () =>
     Effect.gen(function*() {
       const { b, cluster, held } = yield* three()

@@ -211,6 +211,32 @@ describe("flush", () => {
       assert.isUndefined(seen)
     }).pipe(Effect.scoped))
 
+  it.effect("does not pass what an overflow of the outbox dropped: what it made old goes", () =>
+    Effect.gen(function*() {
+      const cluster = yield* Cluster.make({
+        options: { cacheTtl: 0, protocol: { tombstonesMax: 4 } },
+        faults: { delay: { minMillis: 1, maxMillis: 2 } }
+      })
+      const [a, b] = [yield* cluster.join("a", { cacheMax: 4 }), yield* cluster.join("b", { cacheMax: 100 })]
+      const [cache, other] = [a, b].map(({ member }) => member.cache<string>("n"))
+      yield* cluster.advance("2 seconds")
+      cache.set("k", "old")
+      yield* cluster.advance("1 second")
+      assert.strictEqual(other.peek("k"), "old")
+      // In one turn: far more keys than the outbox holds.
+      cache.set("k", "new")
+      for (let index = 0; index < 25; index++) cache.set(index, "x")
+      assert.isFalse(cache.has("k"))
+      assert.isAbove(a.member.localMetrics("n").network.outboxOverflows, 0)
+      let seen: string | undefined = "not flushed"
+      yield* Effect.forkChild(Effect.tap(a.mccache.flush({ timeout: 30 }), () =>
+        Effect.sync(() => {
+          seen = other.peek("k")
+        })))
+      yield* cluster.advance("20 seconds")
+      assert.isUndefined(seen)
+    }).pipe(Effect.scoped))
+
   it.effect("counts a member that is still catching up only when it has", () =>
     Effect.gen(function*() {
       const { cacheOf, cluster, observer } = yield* start(68, 0)

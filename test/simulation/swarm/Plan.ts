@@ -102,6 +102,7 @@ export const make = (seed: number, given: Given = {}): Plan => {
   const length = small ? 30 : pick(size > 5 ? [40, 80] : [30, 60, 60, 120, 120, 300]) * (chance(0.03) ? 4 : 1)
   const millis = given.millis ?? 1_000 + length * pauseMillis
   const heartbeatMillis = hasty ? 250 : 1_000
+  const removeMillis = hasty ? 3_750 : 15_000
   // In modes 0 and 2 nothing outlasts clocks that are further apart than `abandonMillis`, 10 s or, in haste, 2.5 s.
   const jumpMillis = hasty && mode !== 1 ? 1_200 : 5_000
   const keys = pick([1, 2, 5, 20, 60])
@@ -142,9 +143,41 @@ export const make = (seed: number, given: Given = {}): Plan => {
     often: chance(0.2),
     idle: chance(0.4)
   }
+  let lossMax = features.lossy ? 0.5 * random() : 0
+  // Nothing but a little loss: what is had by asking for it then is not to be given up.
+  if (chance(0.1)) {
+    for (
+      const feature of [
+        "bursty",
+        "corrupting",
+        "partitions",
+        "blocks",
+        "shrinkingMtu",
+        "pauses",
+        "kills",
+        "leaves",
+        "storms",
+        "skewed",
+        "jumps",
+        "drift",
+        "smallBuffers",
+        "fiberDeaths",
+        "socketDeaths",
+        "startsAnew",
+        "small",
+        "fewTombstones",
+        "shortHorizon",
+        "huge"
+      ] as const
+    ) features[feature] = false
+    features.lossy = true
+    lossMax = 0.02 + 0.08 * random()
+  }
   // What rarely meets by chance: tombstones that go while somebody is cut off, and fills under clocks that are apart.
   const forgetful = features.shortHorizon || features.fewTombstones
   if (forgetful) features.partitions = features.partitions || chance(0.6)
+  const seance = features.sealed && features.replays && size > 1 && chance(0.3)
+  if (seance) features.kills = true
   if (features.shortHorizon) features.idle = true
   if (mode === 2) {
     features.fills = features.fills || chance(0.6)
@@ -164,7 +197,7 @@ export const make = (seed: number, given: Given = {}): Plan => {
         ? {
           heartbeatMillis,
           suspectMillis: 1_250,
-          removeMillis: 3_750,
+          removeMillis,
           abandonMillis: 2_500,
           nackIntervalMillisMax: 250,
           reassemblyIdleMillis: 4_000,
@@ -177,8 +210,6 @@ export const make = (seed: number, given: Given = {}): Plan => {
     }
   }
   const alike = !features.differing || mode !== 1
-  const lossMax = features.lossy ? 0.5 * random() : 0
-
   const steps: Array<Step> = []
   const alive: Array<string> = []
   const paused = new Set<string>()
@@ -337,7 +368,6 @@ export const make = (seed: number, given: Given = {}): Plan => {
       add({ _tag: "Delete", member: pick(others), key: randomKey() })
     }
     // Mostly until it is removed: else it hears what it missed when it is back.
-    const removeMillis = hasty ? 3_750 : 15_000
     now += chance(0.2) ? below(removeMillis) : between(removeMillis + 500, removeMillis + 4_000)
     join()
     now += between(100, 1_500)
@@ -365,6 +395,13 @@ export const make = (seed: number, given: Given = {}): Plan => {
       now += pause
     }
     if (chance(Math.min(0.4, 0.05 + pauseMillis / 300))) fate()
+  }
+  // Who is dead says again all that it ever said.
+  if (seance && alive.length > 1) {
+    end("Kill", pick(alive))
+    now += removeMillis + between(1_000, 3_000)
+    add({ _tag: "ReplayAll", member: pick(alive) })
+    now += 500
   }
   const connected = !features.partitions && !features.blocks && !features.pauses && !features.shrinkingMtu &&
     !features.kills && !features.storms && !features.socketDeaths && !features.jumps && !features.smallBuffers &&

@@ -66,6 +66,7 @@ export const run = Effect.fnUntraced(function*(plan: Plan, log?: (line: string) 
   let flushes = 0
   let violation: unknown
   const unheardOnce = new Set<string>()
+  const meetings = watchMeetings(cluster, 12 * (plan.options.protocol?.challengeIntervalMillis ?? 1_000))
 
   if (plan.steps.some(({ action: { _tag } }) => _tag === "Replay" || _tag === "ReplayAll")) {
     cluster.hub.tap((datagram) => {
@@ -90,6 +91,7 @@ export const run = Effect.fnUntraced(function*(plan: Plan, log?: (line: string) 
   }
   const look = (): void => {
     Checkers.look(observer)
+    meetings.look(now)
     if (violation !== undefined) throw violation
   }
 
@@ -165,9 +167,11 @@ export const run = Effect.fnUntraced(function*(plan: Plan, log?: (line: string) 
       case "Kill":
       case "Leave": {
         members.delete(action.member)
+        meetings.gone(node.member.id, now)
         return yield* action._tag === "Kill" ? cluster.kill(action.member) : leave(action.member)
       }
       case "Pause":
+        meetings.unjudged(node.member.id)
         return cluster.pause(action.member)
       case "Resume":
         return cluster.resume(action.member)
@@ -198,8 +202,10 @@ export const run = Effect.fnUntraced(function*(plan: Plan, log?: (line: string) 
         return void (yield* Effect.forkScoped(flush(node)))
       case "Fill":
         return void (yield* fill(member, action))
-      case "ClearAll":
-        return yield* Effect.ignore(node.mccache.clear())
+      case "ClearAll": {
+        yield* Effect.ignore(node.mccache.clear())
+        return writtenThrough(node, action)
+      }
     }
     if (action._tag === "Set" && action.ack !== undefined) {
       const options = { ack: action.ack, timeout: 2, ...(action.ttl === undefined ? {} : { ttl: action.ttl }) }
@@ -308,6 +314,12 @@ export const run = Effect.fnUntraced(function*(plan: Plan, log?: (line: string) 
     Checkers.quiet(observer, since, 20 * plan.heartbeatMillis / 1_000, plan.heartbeatMillis)
     converged()
     atRest(cluster)
+    const [goes, ...stay] = cluster.nodes()
+    if (stay.length > 0) {
+      yield* leave(goes.name)
+      yield* advanceTo(now + plan.heartbeatMillis)
+      farewellHeard(goes, stay)
+    }
   }
   look()
   const result: Result = {
@@ -342,6 +354,11 @@ const clearInTakes = Effect.fnUntraced(function*(cluster: Cluster.Cluster, seed:
 
 /** Invariant 10: what was written here is what the next line reads. */
 const writtenThrough = ({ member, name }: Cluster.Node, action: Action): void => {
+  if (action._tag === "Clear" || action._tag === "ClearAll") {
+    const size = member.namespaces().get(namespace)?.replica.size ?? 0
+    if (size === 0) return
+    throw new Checkers.Violation(10, `${name} cleared, and has ${size} entries`)
+  }
   if (action._tag !== "Set" && action._tag !== "Delete") return
   const found = member.cache(namespace).metadata(action.key)
   if (action._tag === "Delete" ? found === undefined : found?.writer === member.id) return
@@ -381,6 +398,41 @@ const atRest = (cluster: Cluster.Cluster): void => {
     const known = member.members().map(({ id }) => id)
     if (known.length !== alive.size || known.some((id) => !alive.has(id))) {
       throw new Checkers.Violation(6, `${name} knows ${known.length} members, but ${alive.size} are alive`)
+    }
+  }
+}
+
+/** Invariant 6: who says that it leaves is known no more, before silence would tell. */
+const farewellHeard = ({ member: { id }, name }: Cluster.Node, others: ReadonlyArray<Cluster.Node>): void => {
+  for (const { member, name: other } of others) {
+    if (member.members().every((known) => known.id !== id)) continue
+    throw new Checkers.Violation(6, `${name} left, and ${other} knows it still`)
+  }
+}
+
+/**
+ * Invariant 8: who is dead is not met again, whatever is replayed of it. A challenge is open for a moment, and who answered it
+ * may die then: only later meetings are judged, and none of who stood still, to which all comes late.
+ */
+const watchMeetings = (cluster: Cluster.Cluster, openMillis: number) => {
+  const goneMillis = new Map<string, number>()
+  const unjudged = new Set<string>()
+  const known = new Map<string, ReadonlySet<string>>()
+  return {
+    gone: (id: string, now: number): void => void goneMillis.set(id, now),
+    unjudged: (id: string): void => void unjudged.add(id),
+    look: (now: number): void => {
+      for (const { member, name } of cluster.nodes()) {
+        const before = known.get(member.id)
+        const others = new Set(member.members().map(({ id }) => id))
+        known.set(member.id, others)
+        if (before === undefined || unjudged.has(member.id)) continue
+        for (const id of others) {
+          const gone = goneMillis.get(id)
+          if (gone === undefined || before.has(id) || now - gone < openMillis) continue
+          throw new Checkers.Violation(8, `${name} met ${id}, which is gone for ${now - gone} ms`)
+        }
+      }
     }
   }
 }
