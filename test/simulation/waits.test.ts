@@ -227,7 +227,7 @@ describe("flush", () => {
       cache.set("k", "new")
       for (let index = 0; index < 25; index++) cache.set(index, "x")
       assert.isFalse(cache.has("k"))
-      assert.isAbove(a.member.localMetrics("n").network.outboxOverflows, 0)
+      assert.isAbove(a.member.localMetrics("n").coherence.outboxOverflows, 0)
       let seen: string | undefined = "not flushed"
       yield* Effect.forkChild(Effect.tap(a.mccache.flush({ timeout: 30 }), () =>
         Effect.sync(() => {
