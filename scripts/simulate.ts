@@ -7,6 +7,7 @@
  *     npm run simulate -- --seeds 1000 --small    two or three members each, and few steps
  *     npm run simulate -- --minutes 3             for so long
  *     npm run simulate -- --seed 17               one, with a readable trace
+ *     npm run simulate -- --jobs 1                on one core; default all of them
  *
  * Prints each violation with its seed, the commit, the invariant, and the shortest plan that still breaks it, and a line of
  * JSON at the end. Exits with 1 when an invariant was broken.
@@ -16,7 +17,9 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as TestClock from "effect/testing/TestClock"
 import { execFileSync } from "node:child_process"
+import { availableParallelism } from "node:os"
 import { parseArgs } from "node:util"
+import { isMainThread, parentPort, Worker } from "node:worker_threads"
 import { Violation } from "../src/testing.ts"
 import * as Plan from "../test/simulation/swarm/Plan.ts"
 import * as Run from "../test/simulation/swarm/Run.ts"
@@ -29,6 +32,7 @@ const { values } = parseArgs({
     seed: { type: "string" },
     minutes: { type: "string" },
     mode: { type: "string" },
+    jobs: { type: "string", default: String(availableParallelism()) },
     small: { type: "boolean", default: false },
     "stop-at-first": { type: "boolean", default: false },
     quiet: { type: "boolean", default: false }
@@ -42,7 +46,7 @@ const whole = (name: string, text: string, maximum = Number.MAX_SAFE_INTEGER): n
   process.exit(2)
 }
 
-type Outcome = { readonly result: Run.Result } | { readonly violation: Violation }
+type Outcome = { readonly result: Run.Result } | { readonly violation: Pick<Violation, "invariant" | "message"> }
 
 const surroundings = Layer.merge(TestClock.layer({ warningDelay: "1 hour" }), Logger.layer([]))
 
@@ -81,10 +85,11 @@ const count = only !== undefined
   : values.seeds === undefined
   ? minutes === Infinity ? 1_000 : Infinity
   : whole("seeds", values.seeds)
+const jobs = only === undefined ? Math.max(1, whole("jobs", values.jobs, 1_024)) : 1
 const startedAt = performance.now()
 const seconds = (): number => (performance.now() - startedAt) / 1_000
 
-const report = async (plan: Plan.Plan, violation: Violation): Promise<void> => {
+const report = async (plan: Plan.Plan, violation: Pick<Violation, "invariant" | "message">): Promise<void> => {
   console.log(`\nseed ${plan.seed}, commit ${commit()}: ${violation.message}`)
   if (values.quiet) return
   const breaks = (shorter: Plan.Plan) =>
@@ -108,50 +113,77 @@ const check = Effect.fnUntraced(function*(plan: Plan.Plan) {
   return { violation: new Violation(11, "it went another way when it was run again") }
 })
 
-let done = 0
-let writes = 0
-let datagrams = 0
-let flushes = 0
-let settledMillis = 0
-const broken: Array<{ readonly seed: number; readonly invariant: number; readonly message: string }> = []
-let told = 0
-for (let seed = first; seed < first + count && seconds() < 60 * minutes; seed++) {
-  const plan = Plan.make(seed, given)
-  const outcome = await Effect.runPromise(check(plan))
-  done++
-  if ("violation" in outcome) {
-    const { invariant, message } = outcome.violation
-    broken.push({ seed, invariant, message })
-    await report(plan, outcome.violation)
-    if (values["stop-at-first"]) break
-  } else {
-    writes += outcome.result.writes
-    datagrams += outcome.result.datagrams
-    flushes += outcome.result.flushes
-    settledMillis = Math.max(settledMillis, outcome.result.settledMillis)
-    if (only !== undefined) console.log(outcome.result)
-  }
-  if (!values.quiet && seconds() - told > 5) {
-    told = seconds()
-    console.log(
-      `${done} seeds, ${broken.length} broken, ${
-        (done / told).toFixed(1)
-      } a second, ${writes} writes, ${datagrams} datagrams, ${flushes} flushes`
-    )
-  }
-}
-if (broken.length > 0) {
-  const [{ invariant, message, seed }] = broken
-  console.log(JSON.stringify({ seed, invariant, message, broken: broken.map((one) => one.seed) }))
-  process.exit(1)
-}
-console.log(
-  JSON.stringify({
-    seeds: done,
-    clean: true,
-    from: first,
-    commit: commit(),
-    seconds: Math.round(seconds()),
-    settledMillis
+/** Gives seeds to threads, each the next when it is done with the last, and tells the outcomes as they come. */
+const search = (told: (seed: number, outcome: Outcome) => Promise<boolean>): Promise<void> =>
+  new Promise((resolve, reject) => {
+    let next = first
+    let over = false
+    let idle = 0
+    for (let job = 0; job < jobs; job++) {
+      const thread = new Worker(new URL(import.meta.url), { argv: process.argv.slice(2) })
+      const advance = (): void => {
+        if (!over && next < first + count && seconds() < 60 * minutes) return void thread.postMessage(next++)
+        void thread.terminate()
+        if (++idle === jobs) resolve()
+      }
+      thread.on("error", reject)
+      thread.on("message", ([seed, outcome]: [number, Outcome]) => {
+        void told(seed, outcome).then((enough) => {
+          over ||= enough
+          advance()
+        }, reject)
+      })
+      advance()
+    }
   })
-)
+
+const main = async (): Promise<void> => {
+  let done = 0
+  let writes = 0
+  let datagrams = 0
+  let flushes = 0
+  let settledMillis = 0
+  let toldSeconds = 0
+  const broken: Array<{ readonly seed: number; readonly invariant: number; readonly message: string }> = []
+  await search(async (seed, outcome) => {
+    done++
+    if ("violation" in outcome) {
+      const { invariant, message } = outcome.violation
+      broken.push({ seed, invariant, message })
+      await report(Plan.make(seed, given), outcome.violation)
+    } else {
+      writes += outcome.result.writes
+      datagrams += outcome.result.datagrams
+      flushes += outcome.result.flushes
+      settledMillis = Math.max(settledMillis, outcome.result.settledMillis)
+      if (only !== undefined) console.log(outcome.result)
+    }
+    if (!values.quiet && seconds() - toldSeconds > 5) {
+      toldSeconds = seconds()
+      console.log(
+        `${done} seeds, ${broken.length} broken, ${
+          (done / toldSeconds).toFixed(1)
+        } a second, ${writes} writes, ${datagrams} datagrams, ${flushes} flushes`
+      )
+    }
+    return broken.length > 0 && values["stop-at-first"]
+  })
+  const [violation] = broken
+  if (violation === undefined) {
+    const took = { seconds: Math.round(seconds()), jobs }
+    console.log(JSON.stringify({ seeds: done, clean: true, from: first, commit: commit(), ...took, settledMillis }))
+  } else console.log(JSON.stringify({ ...violation, broken: broken.map(({ seed }) => seed) }))
+  process.exit(violation === undefined ? 0 : 1)
+}
+
+if (isMainThread) await main()
+else {
+  parentPort?.on("message", (seed: number) => {
+    void Effect.runPromise(check(Plan.make(seed, given))).then((outcome) => {
+      const told: Outcome = "violation" in outcome
+        ? { violation: { invariant: outcome.violation.invariant, message: outcome.violation.message } }
+        : outcome
+      parentPort?.postMessage([seed, told])
+    })
+  })
+}

@@ -162,7 +162,7 @@ export class Driver {
   readonly players: Array<Player> = []
   readonly #settings: Settings
   readonly #key = randomBytes(32).toString("base64url")
-  readonly #group = `239.77.${process.pid % 250}.${1 + groups++ % 250}:${20_000 + process.pid % 20_000}`
+  readonly group = `239.77.${process.pid % 250}.${1 + groups++ % 250}:${20_000 + process.pid % 20_000}`
   #births = 0
 
   constructor(lan: Lan | undefined, settings: Settings = {}) {
@@ -178,7 +178,7 @@ export class Driver {
       options: {
         cluster: "network",
         interface: this.lan?.addressOf(host) ?? "127.0.0.1",
-        multicastIp: this.#group,
+        multicastIp: this.group,
         cacheTtl: 0,
         cacheMax: 100_000,
         logLevel: "error",
