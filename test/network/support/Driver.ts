@@ -25,8 +25,8 @@ export interface Settings {
 export interface Birth {
   readonly clockOffsetMillis?: number
   readonly options?: Options
-  /** Lets `memory` collect garbage first. */
-  readonly exposeCollector?: boolean
+  /** Lets `memory` collect garbage first, and keeps the young generation small, so that all that V8 maps is soon touched. */
+  readonly measured?: boolean
 }
 
 /** A member in a process. */
@@ -162,7 +162,7 @@ export class Driver {
   readonly players: Array<Player> = []
   readonly #settings: Settings
   readonly #key = randomBytes(32).toString("base64url")
-  readonly group = `239.77.${process.pid % 250}.${1 + groups++ % 250}:${20_000 + process.pid % 20_000}`
+  readonly #group = `239.77.${process.pid % 250}.${1 + groups++ % 250}:${20_000 + process.pid % 20_000}`
   #births = 0
 
   constructor(lan: Lan | undefined, settings: Settings = {}) {
@@ -178,7 +178,7 @@ export class Driver {
       options: {
         cluster: "network",
         interface: this.lan?.addressOf(host) ?? "127.0.0.1",
-        multicastIp: this.group,
+        multicastIp: this.#group,
         cacheTtl: 0,
         cacheMax: 100_000,
         logLevel: "error",
@@ -190,7 +190,7 @@ export class Driver {
       lifeMillis
     }
     const preload = birth.clockOffsetMillis === undefined ? [] : ["--import", clock]
-    const collector = birth.exposeCollector === true ? ["--expose-gc"] : []
+    const collector = birth.measured === true ? ["--expose-gc", "--max-semi-space-size=1"] : []
     const player = new Player({
       command: [
         ...this.lan?.enter(host) ?? [],
