@@ -95,10 +95,7 @@ const searcher = (count: number, by: Mutant["by"]) => {
   if (by === "model") return { program: ["scripts/model.ts", "--runs", String(modelRuns)], verdict: readModel }
   if (by !== undefined) return { program: ["node_modules/vitest/vitest.mjs", "run", by], verdict: readTest }
   return {
-    program: [
-      ...["scripts/simulate.ts", "--seeds", String(count), "--from", String(from)],
-      ...["--stop-at-first", "--quiet", "--jobs", "1"]
-    ],
+    program: `scripts/simulate.ts --seeds ${count} --from ${from} --stop-at-first --quiet --jobs 1`.split(" "),
     verdict: read
   }
 }

@@ -177,7 +177,7 @@ const patientUntil = (self: FlowWindow, receiver: Receiver): number =>
 const patience = (self: FlowWindow): number => Math.max(4 * self.roundTripMillis, self.options.laggardMillis)
 
 /** The receivers that no longer count from now on. */
-export const due = (self: FlowWindow, nowMillis: number, _lowest: number): ReadonlyArray<MemberId> => {
+export const due = (self: FlowWindow, nowMillis: number): ReadonlyArray<MemberId> => {
   const laggards: Array<MemberId> = []
   for (const [member, receiver] of self.receivers) {
     if (nowMillis < patientUntil(self, receiver)) continue
@@ -220,11 +220,14 @@ export const counted = (self: FlowWindow): number => {
 export const lagging = (self: FlowWindow): ReadonlyArray<MemberId> =>
   [...self.receivers].filter(([, receiver]) => receiver.lagging).map(([member]) => member)
 
-/** The number that all who count have settled; `Infinity` when nobody counts. */
-export const stable = (self: FlowWindow): number => {
+/**
+ * The number that all who count have settled; `Infinity` when nobody counts. With `lowest`, the lowest that is kept, only those
+ * are asked who have settled all before it: who is still catching up has settled nothing.
+ */
+export const stable = (self: FlowWindow, lowest = 1): number => {
   let least = Infinity
-  for (const receiver of self.receivers.values()) {
-    if (!receiver.lagging && receiver.settled < least) least = receiver.settled
+  for (const { lagging, settled } of self.receivers.values()) {
+    if (!lagging && settled >= lowest - 1 && settled < least) least = settled
   }
   return least
 }

@@ -75,7 +75,7 @@ export const add = (
   return added
 }
 
-/** Any authentic message is a sign of life. Returns whether the member was suspected until now. */
+/** A message that is newer than all before it is a sign of life. Returns whether the member was suspected until now. */
 export const hear = (member: Member, nowMillis: number): boolean => {
   if (nowMillis > member.heardMillis) member.heardMillis = nowMillis
   const recovered = member.suspect

@@ -113,7 +113,13 @@ export const Pulse = Schema.TaggedStruct("PULSE", {
 export type Pulse = typeof Pulse.Type
 
 /** Asks for the bucket hashes of a namespace; answered by `DigestReply`. */
-export const Digest = Schema.TaggedStruct("DIGEST", { request: Positive, namespace: Namespace, fingerprint: Text })
+export const Digest = Schema.TaggedStruct("DIGEST", {
+  request: Positive,
+  namespace: Namespace,
+  fingerprint: Text,
+  /** Whether the asker joins: it needs to know what the donor may have missed. */
+  joins: Schema.Boolean
+})
 /** Asks for all records of a bucket; answered by `ListingReply`. */
 export const Listing = Schema.TaggedStruct("LISTING", {
   request: Positive,
@@ -236,7 +242,7 @@ export const DigestReply = Schema.Struct({
   forget: Natural,
   count: Natural,
   hashes: Schema.Array(Unsigned32),
-  /** Up to which number of each sender, itself among them, the donor has folded everything. */
+  /** For who joins: up to which number of each sender, itself among them, the donor has folded everything. */
   settled: Schema.Array(Schema.Struct({ sender: MemberId, number: Natural }))
 })
 const Kind = Schema.Literals([0, 1, 2, 3, 4])

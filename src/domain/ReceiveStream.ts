@@ -194,8 +194,7 @@ const reveal = (self: ReceiveStream, highest: number, nowMillis: number): void =
   const room = self.options.spanMax - 1
   if (highest - self.settled > room) {
     // Either hostile, or so far behind that only a repair helps: start over at the end.
-    const unmarked = highest - self.settled
-    self.newlyAbandoned += Math.min(unmarked, self.options.spanMax)
+    self.newlyAbandoned += Math.min(highest - self.settled, self.options.spanMax)
     // What is passed over was not folded: whoever waits for it waits until it is repaired.
     self.settledMax = settled(self)
     self.marks.fill(absent)
@@ -266,7 +265,7 @@ export const settle = (self: ReceiveStream, number: number, nowMillis: number): 
 }
 
 /** What this number carries could not be taken: only a repair brings it. */
-export const refuse = (self: ReceiveStream, number: number, _nowMillis: number): void => {
+export const refuse = (self: ReceiveStream, number: number): void => {
   if (number <= self.settled || markOf(self, number) !== arrived) return
   abandon(self, number)
   advance(self)
@@ -291,7 +290,8 @@ export const ackNow = (self: ReceiveStream): void => {
 
 /**
  * The sender asks all its receivers for an acknowledgement. Those of a large cluster answer one after the other: all at once
- * they would not fit into its socket. One that is due soon, or told the same a moment ago, answers it.
+ * they would not fit into its socket. One that is due soon answers it; who told the same a moment ago, which may have been
+ * lost, tells it again when that moment is over.
  */
 export const ackAsked = (self: ReceiveStream, nowMillis: number): void => {
   const spread = self.ackSpreadMillis
@@ -300,8 +300,10 @@ export const ackAsked = (self: ReceiveStream, nowMillis: number): void => {
     return
   }
   const toldAll = self.told === settled(self) && self.toldReceived === self.received
-  if (self.ackDue !== Infinity || (toldAll && nowMillis - self.toldMillis < spread)) return
-  self.ackDue = nowMillis + self.options.random() * spread
+  if (self.ackDue !== Infinity) return
+  self.ackDue = toldAll && nowMillis - self.toldMillis < spread
+    ? self.toldMillis + spread
+    : nowMillis + self.options.random() * spread
 }
 
 /** A repair with the sender has finished that began when numbers up to `upTo` were known to exist. */

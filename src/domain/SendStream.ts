@@ -106,7 +106,7 @@ export const body = (self: SendStream, number: number): Uint8Array | undefined =
 
 /**
  * The numbers among those that `asker` asked for that may go out again: kept, and not sent again to it within the last moment.
- * At most `most`; the rest is asked for again. What a second one asks for within that moment goes to everyone, once: in a large
+ * At most `most` beside those that go out in this turn anyway; the rest is asked for again. What a second one asks for within that moment goes to everyone, once: in a large
  * cluster more have lost it, and one by one, a moment apart, the last of them would wait for seconds.
  */
 export const resend = (
@@ -117,18 +117,19 @@ export const resend = (
   asker: string = everyone
 ): ReadonlyArray<number> => {
   const numbers: Array<number> = []
+  let fresh = 0
   for (const range of ranges) {
     const to = Math.min(range.to, self.highest)
     for (let number = Math.max(range.from, self.lowest); number <= to; number++) {
-      if (numbers.length >= most) return numbers
       const slot = number & (self.bodies.length - 1)
       const resent = self.resentMillis[slot]
       const lately = nowMillis - resent < self.resendIntervalMillis
       const toOther = lately && self.resentTo[slot] !== everyone && self.resentTo[slot] !== asker
-      if (resent !== nowMillis && lately && !toOther) continue
-      if (self.bodies[slot] === undefined) continue
+      const again = resent === nowMillis
+      if ((lately && !toOther && !again) || (!again && fresh >= most) || self.bodies[slot] === undefined) continue
+      if (!again) fresh++
       self.resentMillis[slot] = nowMillis
-      self.resentTo[slot] = toOther || (lately && self.resentTo[slot] === everyone) ? everyone : asker
+      self.resentTo[slot] = lately && self.resentTo[slot] !== asker ? everyone : asker
       numbers.push(number)
     }
   }

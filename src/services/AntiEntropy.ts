@@ -67,8 +67,12 @@ interface State {
   readonly failed: Set<MemberId>
   /** Members that do not have it, or not yet, as they said themselves. */
   readonly asked: Set<MemberId>
-  /** What the donor of its join had folded of each sender. */
-  vouched: ReadonlyMap<MemberId, number>
+  /** Up to which number of each sender all is had here: what the donor of its join had folded, and what was taken since. */
+  readonly vouched: Map<MemberId, number>
+  /** The numbers of each sender that were heard before it was open, and passed by. */
+  heard: ReadonlyMap<MemberId, number>
+  /** Whether a donor has given it: it has caught up when what that one lacked is had, too. */
+  given: boolean
   checkDue: number
 }
 
@@ -140,11 +144,14 @@ export const make = (host: Host): AntiEntropy => {
     if (how === "done" || (how === "closed" && kind === "repair")) {
       state.wanted.delete(donor)
       state.owed.delete(donor)
-      if (kind === "repair") gapTaken(state.namespace.name, donor)
-      else {
-        state.vouched = settled()
-        settle(state)
+      if (kind === "repair") {
+        vouch(state, donor, state.heard.get(donor) ?? 0)
+        gapTaken(state.namespace.name, donor)
+      } else {
+        state.given = true
+        for (const [sender, number] of settled()) vouch(state, sender, number)
       }
+      if (!state.namespace.caughtUp) settle(state)
       return
     }
     // An unfinished or failed take is tried again while somebody needs it; a join then asks another donor first.
@@ -154,12 +161,40 @@ export const make = (host: Host): AntiEntropy => {
       if (asked) state.asked.add(donor)
       else if (how !== "unfinished" && how !== "retry") state.failed.add(donor)
       state.checkDue = asked ? now : now + retryMillis * (how === "retry" ? 0.2 : 1)
+    } else if (!state.namespace.caughtUp) {
+      // Who does not have it, or does not answer, acknowledges nothing of it either.
+      if (how === "later" || how === "failed") state.failed.add(donor)
+      state.checkDue = now + retryMillis * (how === "retry" ? 0.2 : 1)
     } else if (membership.members.has(donor) && isOwed(state, donor)) {
       state.wanted.set(donor, now + retryMillis * (1 + host.random()))
     } else state.wanted.delete(donor)
   }
 
+  const vouch = ({ vouched }: State, sender: MemberId, number: number): void => {
+    if (number > (vouched.get(sender) ?? 0)) vouched.set(sender, number)
+  }
+
+  /** Everything up to here that a namespace needs passes by while it is not open, or is dropped when it starts anew. */
+  const heardSoFar = (): ReadonlyMap<MemberId, number> =>
+    new Map(Array.from(membership.members.keys(), (member) => [member, host.highestOf(member)]))
+
+  /** A sender of which numbers passed by before the namespace was open, and which its donor had not folded either. */
+  const unvouched = ({ failed, heard, vouched }: State): Member | undefined => {
+    for (const [sender, number] of heard) {
+      const member = membership.members.get(sender)
+      if (member === undefined || member.suspect || failed.has(sender)) continue
+      if ((vouched.get(sender) ?? 0) < number) return member
+    }
+    return undefined
+  }
+
+  /** A donor gave the namespace, or there is none: it has caught up, unless something is had from one more sender only. */
   const settle = (state: State): void => {
+    const lacking = state.given ? unvouched(state) : undefined
+    if (lacking !== undefined) {
+      begin(state, lacking, "repair")
+      return
+    }
     state.namespace.caughtUp = true
     state.failed.clear()
     state.asked.clear()
@@ -190,8 +225,7 @@ export const make = (host: Host): AntiEntropy => {
 
   /** Whether what was given up of a sender may be missing here, and is had from it. */
   const isMissing = ({ namespace, vouched }: State, member: MemberId): boolean => {
-    const donor = membership.members.get(member)
-    if (donor === undefined || (donor.told && !donor.summaries.has(namespace.name))) return false
+    if (!membership.members.has(member)) return false
     // What holds nothing in mode 0 lacks nothing.
     if (namespace.options.mode === 0 && namespace.replica.records.size === 0) return false
     return (vouched.get(member) ?? 0) < host.givenUpOf(member)
@@ -256,6 +290,7 @@ export const make = (host: Host): AntiEntropy => {
   }
 
   const join = (state: State, now: number): void => {
+    if (state.given) return settle(state)
     const found = donors(state)
     if (found === "unknown") {
       state.checkDue = now + 20
@@ -333,6 +368,8 @@ export const make = (host: Host): AntiEntropy => {
         failed: new Set(),
         asked: new Set(),
         vouched: new Map(),
+        heard: heardSoFar(),
+        given: false,
         checkDue: now
       }
       states.set(namespace.name, state)
@@ -345,7 +382,9 @@ export const make = (host: Host): AntiEntropy => {
       state.take?.end("failed")
       namespace.caughtUp = namespace.options.mode !== 1
       state.failed.clear()
-      state.vouched = new Map()
+      state.vouched.clear()
+      state.heard = heardSoFar()
+      state.given = false
       state.checkDue = time.ticks()
     },
     onSummary: (member, summary) => {
@@ -382,6 +421,7 @@ export const make = (host: Host): AntiEntropy => {
         state.wanted.delete(member)
         state.differing.delete(member)
         state.failed.delete(member)
+        state.vouched.delete(member)
       }
     },
     onDue: () => {

@@ -55,17 +55,15 @@ export interface Host {
   readonly ready: () => boolean
   /** A sender proved itself. */
   readonly met: (from: Destination, proof: Proof) => void
-  /** Any authentic message of a trusted sender arrived. */
+  /** The newest datagram yet of a trusted sender's cast arrived. */
   readonly heard: (member: MemberId, address: Address) => void
   /** A message for the Housekeeper. */
   readonly control: (from: Destination, operation: Control) => void
-  /** Something of this sender was given up: repair with it. */
-  /** Numbers of a sender were given up. */
+  /** Numbers of a sender were given up: repair with it. */
   readonly gap: (member: MemberId) => void
   /** A sender was met that had sent something before. */
   readonly behind: (member: MemberId) => void
-  /** A clear of all namespaces. */
-  /** False: refused, the stamp is too far ahead. */
+  /** A clear of all namespaces. False: refused, the stamp is too far ahead. */
   readonly clearAll: (clock: number) => boolean
   readonly witness: Witness | undefined
 }
@@ -77,13 +75,13 @@ export interface Listener {
   readonly repaired: (member: MemberId, upTo: number) => void
   readonly forget: (member: MemberId) => void
   readonly isTrusted: (member: MemberId) => boolean
-  /** The highest number received of a sender: what a repair that begins now will cover. */
+  /** The greatest number of a sender that is known to exist: what a repair that begins now will cover. */
   readonly highestOf: (member: MemberId) => number
   /** The greatest number of a sender that was given up and is not made good; 0 for none. */
   readonly givenUpOf: (member: MemberId) => number
   /** Up to which number of each sender everything is folded. */
   readonly settledOfAll: () => ReadonlyArray<{ readonly sender: MemberId; readonly number: number }>
-  /** Whether numbers of this sender are missing or given up. */
+  /** Whether numbers of some sender are missing or given up. */
   readonly hasGap: () => boolean
   /** Whether somebody is being met. */
   readonly meeting: () => boolean
@@ -361,7 +359,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<L
     if (session === undefined) return
     touched.add(session)
     if (token.refused) {
-      ReceiveStream.refuse(session.stream, token.number, now)
+      ReceiveStream.refuse(session.stream, token.number)
       host.gap(token.sender)
     } else ReceiveStream.settle(session.stream, token.number, now)
   }

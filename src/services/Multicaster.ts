@@ -192,14 +192,14 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<M
   /** The write that tells the present state of a key, or `undefined` when there is nothing to tell (any more). */
   const writeOf = (namespace: Namespace, key: Key): Write | "later" | undefined => {
     const record = Replica.record(namespace.replica, key)
-    const evicted = namespace.evictedUnsent.get(key)
+    const goneUnsent = namespace.goneUnsent.get(key)
     const gone = record === undefined || (record.kind === "tombstone" && record.cause === "ghost")
-    if (isAhead(gone ? evicted ?? 0 : record.clock)) return "later"
+    if (isAhead(gone ? goneUnsent ?? 0 : record.clock)) return "later"
     namespace.sent(key)
     if (gone) {
-      return evicted === undefined
+      return goneUnsent === undefined
         ? undefined
-        : { _tag: "DEL", namespace: namespace.name, key, clock: evicted, writer: host.self }
+        : { _tag: "DEL", namespace: namespace.name, key, clock: goneUnsent, writer: host.self }
     }
     if (record.kind === "tombstone") {
       return { _tag: "DEL", namespace: namespace.name, key, clock: record.clock, writer: record.writer }
@@ -396,7 +396,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<M
     if (farewell) return dispatch()
     if (nacks.length > 0) repeat(nacks, now)
     sendData(now)
-    for (const member of FlowWindow.due(flow, now, SendStream.lowest(stream))) host.lagging(member)
+    for (const member of FlowWindow.due(flow, now)) host.lagging(member)
     announce(now)
     if (now >= releaseDue) {
       releaseDue = Infinity
@@ -466,7 +466,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<M
     left: (member) => void actor.offer({ _tag: "Left", member }),
     first: () => {
       // What some counted member has not settled yet may be unknown to the donor too: the newcomer hears it itself.
-      const stable = FlowWindow.stable(flow)
+      const stable = FlowWindow.stable(flow, SendStream.lowest(stream))
       return Math.max(
         1,
         Number.isFinite(stable) ? Math.max(SendStream.lowest(stream), stable + 1) : SendStream.highest(stream) + 1

@@ -98,7 +98,7 @@ export class Namespace {
   changedTicks = 0
   readonly changes: Changes.Changes
   /** Keys that await sending but of which nothing is held any more, with the clocks of their stamps. */
-  readonly evictedUnsent = new Map<Key, number>()
+  readonly goneUnsent = new Map<Key, number>()
   readonly #host: Host
   readonly #filling = new Map<Key, Array<Filling>>()
   /** What the fold in hand has not done yet. */
@@ -172,7 +172,7 @@ export class Namespace {
       origin: "local"
     }, now)
     // Expired at once, by a clock that ran back: in mode 2 nothing else would tell the others.
-    if (this.options.mode === 2 && Replica.record(this.replica, key) === undefined) this.evictedUnsent.set(key, clock)
+    if (this.options.mode === 2 && Replica.record(this.replica, key) === undefined) this.goneUnsent.set(key, clock)
     this.#send(key)
     return clock
   }
@@ -186,7 +186,7 @@ export class Namespace {
     const clock = Replica.stamp(this.replica, now)
     Replica.apply(this.replica, { _tag: "Del", key, clock, writer: this.#host.self, origin: "local" }, now)
     // Mode 2 keeps no tombstone that the Multicaster could read the delete from.
-    if (this.options.mode === 2) this.evictedUnsent.set(key, clock)
+    if (this.options.mode === 2) this.goneUnsent.set(key, clock)
     this.#send(key)
     return held
   }
@@ -395,13 +395,13 @@ export class Namespace {
 
   /** The key is sent, or needs not be. */
   sent(key: Key): void {
-    this.evictedUnsent.delete(key)
+    this.goneUnsent.delete(key)
   }
 
   /** Forgets what was to be sent. */
   dropUnsent(): void {
     this.outbox.drop()
-    this.evictedUnsent.clear()
+    this.goneUnsent.clear()
   }
 
   /**
@@ -409,7 +409,7 @@ export class Namespace {
    * What another member wrote meanwhile in its place is told by that one: under our id it would be a stamp that nobody gave out, and a collision.
    */
   #goneUnsent({ clock, key, writer }: Record.Record): void {
-    if (writer === this.#host.self && this.outbox.has(key)) this.evictedUnsent.set(key, clock)
+    if (writer === this.#host.self && this.outbox.has(key)) this.goneUnsent.set(key, clock)
   }
 
   #collided(key: Key, clock: number, origin: Replica.Origin, writer: MemberId): void {

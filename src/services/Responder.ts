@@ -74,7 +74,7 @@ export const make = (host: Host): Responder => {
         return OperationCodec.replies.digest.encode(
           namespace === undefined || namespace.options.mode !== 1
             ? { status, quantum: 0, floor: 0, forget: 0, count: 0, hashes: [], settled: [] }
-            : { status, ...Repair.digest(namespace.replica, now), settled: host.settled() }
+            : { status, ...Repair.digest(namespace.replica, now), settled: request.joins ? host.settled() : [] }
         )
       }
       case "LISTING": {

@@ -55,7 +55,7 @@ interface Epochs {
   /** Subkeys by key id and epoch. */
   readonly subkeys: Map<string, Subkey>
   /** Of the epoch that a trusted sender will be in next: derived once, whoever asked for it. */
-  next: Subkey | undefined
+  next: { readonly name: string; readonly subkey: Subkey } | undefined
   epoch: number
   formerEpoch: number
   formerUntil: number
@@ -193,11 +193,11 @@ export const make = (options: {
       const sender = trusted.get(header.sender)
       const follows = sender !== undefined && header.epoch === sender.epoch + 1 &&
         sender.subkeys.has(`${header.keyId}/${sender.epoch}`)
-      if (!follows && !mayDerive()) return "throttled"
-      subkey = sender?.next !== undefined && follows
-        ? sender.next
-        : derive(secret, MemberIds.toBytes(header.sender), header.epoch)
-      if (follows) sender.next = subkey
+      const derived = follows && sender.next?.name === name ? sender.next.subkey : undefined
+      // During a rotation it may follow under either key: the first is free.
+      if (derived === undefined && (!follows || sender.next !== undefined) && !mayDerive()) return "throttled"
+      subkey = derived ?? derive(secret, MemberIds.toBytes(header.sender), header.epoch)
+      if (follows) sender.next = { name, subkey }
     }
     const clear = datagram.subarray(0, Datagram.headerBytes)
     const body = decrypt(subkey, clear, datagram, receiver)

@@ -32,7 +32,7 @@ export interface Take {
   readonly kind: "join" | "repair"
   /** Records that came so far. */
   readonly records: () => number
-  /** Up to which number of each sender the donor had folded everything when it told its digest. */
+  /** Of a join: up to which number of each sender the donor had folded everything when it told its digest. */
   readonly settled: () => ReadonlyMap<MemberId, number>
   /** Ends it, as the caller says. */
   readonly end: (how: Ending) => void
@@ -101,7 +101,8 @@ export const start = (
       buckets = Array.from({ length: 256 }, (_, bucket) => bucket)
       return advance()
     }
-    ask((request) => ({ _tag: "DIGEST", request, namespace: name, fingerprint: namespace.fingerprint }), (bytes) => {
+    const { fingerprint } = namespace
+    ask((request) => ({ _tag: "DIGEST", request, namespace: name, fingerprint, joins: kind === "join" }), (bytes) => {
       const reply = OperationCodec.replies.digest.decode(bytes)
       if (reply === undefined) return end("failed")
       if (reply.status !== "ok") return end(endingOf(reply.status))

@@ -173,7 +173,7 @@ class Link {
       this.pulseInterval = protocol.tailPulseMillis
       this.pulseDue = now + this.pulseInterval
     }
-    for (const id of FlowWindow.due(flow, now, send.lowest)) this.laggards.push({ id, at: now })
+    for (const id of FlowWindow.due(flow, now)) this.laggards.push({ id, at: now })
     if (this.unsent === 0 || FlowWindow.available(flow, send.highest) > 0) FlowWindow.rest(flow)
     else if (FlowWindow.probe(flow, now)) {
       this.#pulse()

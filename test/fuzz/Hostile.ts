@@ -149,7 +149,13 @@ export const control = (scene: Scene, highest: number): Control => {
         namespaces: summaries(scene)
       }
     case 4:
-      return { _tag: "DIGEST", request, namespace, fingerprint: scene.summaries.get(namespace)?.fingerprint ?? "" }
+      return {
+        _tag: "DIGEST",
+        request,
+        namespace,
+        fingerprint: scene.summaries.get(namespace)?.fingerprint ?? "",
+        joins: dice.chance(0.5)
+      }
     case 5:
       return { _tag: "LISTING", request, namespace, bucket: dice.below(256) }
     case 6:

@@ -82,7 +82,7 @@ export const inputs = (
         Hostile.reply(
           scene,
           dice.pick([
-            { _tag: "DIGEST", request: 1, namespace: "full", fingerprint: "" },
+            { _tag: "DIGEST", request: 1, namespace: "full", fingerprint: "", joins: true },
             { _tag: "LISTING", request: 1, namespace: "full", bucket: 1 },
             { _tag: "WANT", request: 1, namespace: "full", keys: ["key-1", "", 0, "\ud800", "k".repeat(4_096)] },
             { _tag: "METRICS", request: 1, namespace: undefined }

@@ -418,8 +418,8 @@ export const mutants: ReadonlyArray<Mutant> = [
     name: "retransmission answered once",
     what: "A number is sent again as often as it is asked for.",
     file: "src/domain/SendStream.ts",
-    find: `if (resent !== nowMillis && lately && !toOther) continue`,
-    replace: `if (resent !== -Infinity) continue`,
+    find: `if ((lately && !toOther && !again) ||`,
+    replace: `if (resent !== -Infinity ||`,
     invariants: [7]
   },
   {
@@ -460,7 +460,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     name: "evicted-unsent not told",
     what: "What goes before it was sent is told: others may hold what it made old.",
     file: namespace,
-    find: `if (writer === this.#host.self && this.outbox.has(key)) this.evictedUnsent.set(key, clock)`,
+    find: `if (writer === this.#host.self && this.outbox.has(key)) this.goneUnsent.set(key, clock)`,
     replace: ``,
     invariants: [1, 5, 9]
   },

@@ -81,6 +81,37 @@ describe("flush", () => {
       assert.notInclude(read, false)
     }))
 
+  for (const again of [false, true]) {
+    it.effect(`a namespace ${again ? "started anew" : "opened late"} has caught up only with what passed by and its donor lacked`, () =>
+      Effect.gen(function*() {
+        for (let seed = 1; seed <= 8; seed++) {
+          const { cacheOf, cluster } = yield* start(seed, 0, ["writer", "donor"])
+          cluster.partition([["writer"], ["donor"]])
+          yield* cluster.advance("20 seconds")
+          cacheOf("writer").set("k", seed)
+          yield* cluster.advance("1 second")
+          cluster.heal()
+          cluster.hub.block("writer", "donor")
+          cluster.hub.block("donor", "writer")
+          const { mccache, member } = yield* cluster.join("newcomer")
+          yield* cluster.advance("5 seconds")
+          const cache = member.cache<number>("n")
+          const caughtUp = () => member.namespaces().get("n")?.caughtUp === true
+          if (again) {
+            while (!caughtUp()) yield* cluster.advance(10)
+            yield* Effect.forkChild(Effect.ignore(mccache.clear({ name: "n", node: member.id })), {
+              startImmediately: true
+            })
+          }
+          for (let turns = 0; !caughtUp(); turns++) {
+            assert.isBelow(turns, 1_000)
+            yield* cluster.advance(5)
+          }
+          assert.strictEqual(cache.get("k"), seed, `seed ${seed}`)
+        }
+      }))
+  }
+
   for (const loss of [0, 0.3]) {
     it.effect(`never succeeds before everyone has folded what was written, at ${loss * 100} % loss`, () =>
       Effect.gen(function*() {

@@ -140,7 +140,7 @@ export class Member {
     const key = outbox.peek()
     if (key === undefined) return undefined
     const record = replica.records.get(key)
-    const evicted = namespace.evictedUnsent.get(key)
+    const evicted = namespace.goneUnsent.get(key)
     const gone = record === undefined || (record.kind === "tombstone" && record.cause === "ghost")
     if ((gone ? evicted ?? 0 : record.clock) > latest) return "later"
     namespace.sent(key)

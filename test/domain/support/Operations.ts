@@ -51,7 +51,7 @@ export const examples: { readonly [name: string]: Operation } = {
     floor: 0,
     namespaces: [summary("users"), summary("sessions")]
   },
-  "DIGEST": { _tag: "DIGEST", request: 7, namespace: "users", fingerprint: "mode=1" },
+  "DIGEST": { _tag: "DIGEST", request: 7, namespace: "users", fingerprint: "mode=1", joins: true },
   "LISTING": { _tag: "LISTING", request: 8, namespace: "users", bucket: 255 },
   "WANT": { _tag: "WANT", request: 9, namespace: "users", keys: ["a", 1, "b"] },
   "JOIN": { _tag: "JOIN", physicalMillis: 1_775_689_600_000 },
@@ -119,7 +119,7 @@ export const random = (below: (bound: number) => number): Operation => {
       floor: natural(),
       namespaces
     },
-    { _tag: "DIGEST", request: positive(), namespace, fingerprint: text(50) },
+    { _tag: "DIGEST", request: positive(), namespace, fingerprint: text(50), joins: below(2) === 1 },
     { _tag: "LISTING", request: positive(), namespace, bucket: below(256) },
     { _tag: "WANT", request: positive(), namespace, keys: Array.from({ length: below(20) }, key) },
     { _tag: "JOIN", physicalMillis: natural() },
