@@ -30,7 +30,15 @@ export class Take {
   readonly #exchanges: Array<Exchange> = []
   #retry = false
 
-  constructor(taker: Member, donor: Member, kind: "join" | "repair", buckets: ReadonlyArray<number>, step: number) {
+  /** `owed`: something that the donor wrote was missed, so that the take is conclusive also between different sizes. */
+  constructor(
+    taker: Member,
+    donor: Member,
+    kind: "join" | "repair",
+    owed: boolean,
+    buckets: ReadonlyArray<number>,
+    step: number
+  ) {
     this.taker = taker
     this.donor = donor
     this.kind = kind
@@ -38,7 +46,7 @@ export class Take {
     this.sameSizes = taker.namespace.sizing === donor.namespace.sizing
     this.#promises = donor.knowledge
     this.knew = donor.knowledge.snapshot()
-    this.#repair = Repair.start(taker.namespace.replica, kind, kind === "join" || this.sameSizes)
+    this.#repair = Repair.start(taker.namespace.replica, kind, kind === "join" || owed || this.sameSizes)
     // Mode 0 lists every bucket: these are all in which there can be something.
     if (taker.namespace.options.mode !== 0) this.#ask("digest")
     else for (const bucket of buckets) this.#ask({ bucket })
