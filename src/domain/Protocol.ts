@@ -116,8 +116,8 @@ export const limits = {
   // Acknowledgement and flow
   ackEveryMax: limit(
     [64, 1, 1_024],
-    "Datagrams after which one is acknowledged, at most; a quarter of the credit if that is less. Fewer opens the " +
-      "sender's window sooner, at more traffic."
+    "Datagrams after which one is acknowledged, at most; as many as there are members if that is more, a quarter of the " +
+      "credit if that is less. Fewer opens the sender's window sooner, at more traffic."
   ),
   ackDelayMillis: limit(
     [5, 1, second],
