@@ -98,7 +98,7 @@ export const make = (seed: number, given: Given = {}): Plan => {
   const size = small ? between(2, 3) : pick([2, 2, 2, 2, 3, 3, 3, 3, 3, 4, 4, 5, between(4, 6), between(7, 12)])
   // Short protocol times let seconds show what otherwise takes minutes: members that outlast a partition, and that do not.
   const hasty = chance(0.6)
-  const pauseMillis = pick([2, 5, 20, 20, 60, 150])
+  const pauseMillis = pick(small ? [20, 20, 60] : [2, 5, 20, 20, 60, 150])
   const length = small ? 30 : pick(size > 5 ? [40, 80] : [30, 60, 60, 120, 120, 300]) * (chance(0.03) ? 4 : 1)
   const millis = given.millis ?? 1_000 + length * pauseMillis
   const heartbeatMillis = hasty ? 250 : 1_000
@@ -179,6 +179,7 @@ export const make = (seed: number, given: Given = {}): Plan => {
   const seance = features.sealed && features.replays && size > 1 && chance(0.3)
   if (seance) features.kills = true
   if (features.shortHorizon) features.idle = true
+  if (small) features.idle = features.partitions = false
   if (mode === 2) {
     features.fills = features.fills || chance(0.6)
     features.skewed = features.skewed || chance(0.6)
