@@ -65,7 +65,7 @@ export const run = Effect.fnUntraced(function*(plan: Plan, log?: (line: string) 
   let writes = 0
   let flushes = 0
   let violation: unknown
-  const unheardOnce = new Set<string>()
+  const unheard = watchUnheard(cluster, plan.options.protocol?.challengeIntervalMillis ?? 1_000)
   const meetings = watchMeetings(cluster, 12 * (plan.options.protocol?.challengeIntervalMillis ?? 1_000))
 
   if (plan.steps.some(({ action: { _tag } }) => _tag === "Replay" || _tag === "ReplayAll")) {
@@ -253,7 +253,7 @@ export const run = Effect.fnUntraced(function*(plan: Plan, log?: (line: string) 
       const next = Math.min(millis, fills[0]?.dueMillis ?? Infinity, now - now % lookEveryMillis + lookEveryMillis)
       yield* cluster.advance(next - now)
       now = next
-      if (plan.gentle) { for (const name of unheard(cluster)) unheardOnce.add(name) }
+      if (plan.gentle) unheard.look(now)
       if (now % lookEveryMillis === 0) look()
     }
   })
@@ -294,7 +294,7 @@ export const run = Effect.fnUntraced(function*(plan: Plan, log?: (line: string) 
   const settledMillis = now - healedAt
   yield* advanceTo(now + 2 * plan.heartbeatMillis)
   converged()
-  if (plan.gentle) nothingGivenUp(cluster, unheardOnce)
+  if (plan.gentle) nothingGivenUp(cluster, unheard.long)
   if (plan.rests) {
     // Until those that died are removed, others ask for them.
     yield* advanceTo(Math.max(now, healedAt + 16 * plan.heartbeatMillis) + 2_000)
@@ -365,19 +365,34 @@ const writtenThrough = ({ member, name }: Cluster.Node, action: Action): void =>
   throw new Checkers.Violation(10, `${name} does not read its own ${action._tag} of ${JSON.stringify(action.key)}`)
 }
 
-/** Who knows a member that does not know it, because what they met with was lost: that one keeps nothing for it. */
-const unheard = (cluster: Cluster.Cluster): ReadonlyArray<string> => {
-  const nodes = cluster.nodes()
+/**
+ * Who knows, for longer than a challenge waits, a member that does not know it, because what they met with was lost twice: that
+ * one keeps nothing for it any more.
+ */
+const watchUnheard = (cluster: Cluster.Cluster, challengeIntervalMillis: number) => {
+  const since = new Map<string, number>()
+  const long = new Set<string>()
   const knows = (one: Cluster.Node, other: Cluster.Node): boolean =>
     one.member.members().some(({ id }) => id === other.member.id)
-  return nodes.filter((node) => nodes.some((other) => other !== node && knows(node, other) && !knows(other, node)))
-    .map(({ name }) => name)
+  return {
+    long,
+    look: (now: number): void => {
+      const nodes = cluster.nodes()
+      for (const node of nodes) {
+        const { name } = node
+        const unheard = nodes.some((other) => other !== node && knows(node, other) && !knows(other, node))
+        if (!unheard) since.delete(name)
+        else if (!since.has(name)) since.set(name, now)
+        else if (now - (since.get(name) ?? now) > 1.5 * challengeIntervalMillis) long.add(name)
+      }
+    }
+  }
 }
 
 /** Invariant 7: what is lost is had by asking for it again; a repair, which costs more, is for what is not kept any more. */
-const nothingGivenUp = (cluster: Cluster.Cluster, unheardOnce: ReadonlySet<string>): void => {
+const nothingGivenUp = (cluster: Cluster.Cluster, exempt: ReadonlySet<string>): void => {
   for (const { member, name } of cluster.nodes()) {
-    if (unheardOnce.has(name)) continue
+    if (exempt.has(name)) continue
     const { abandoned } = member.localMetrics(namespace).network
     if (abandoned > 0) throw new Checkers.Violation(7, `${name} gave up ${abandoned} datagrams that were to be had`)
   }
