@@ -57,8 +57,8 @@ export const limits = {
   // Sessions
   challengeIntervalMillis: limit(
     [second, 10, minute],
-    "An unknown sender is challenged at most this often. Lower trusts sooner after a lost challenge and amplifies " +
-      "forged datagrams more."
+    "An unknown sender is challenged at most this often, after a few times in quick succession (joinIntervalMillis, " +
+      "doubling). Lower trusts sooner when all of these are lost and answers forged datagrams more."
   ),
   parkedDatagramsMax: limit(
     [64, 0, 4_096],

@@ -1,8 +1,9 @@
 /**
  * Sessions: which senders are trusted, and how a stranger becomes one (section 9 of the design).
  *
- * On reception of anything from an unknown sender it is challenged, at most once per `challengeIntervalMillis`, and what it
- * sent waits, bounded in number and time. On reception of a CHALLENGE, a PROOF is sent: the challenge echoed, our counters,
+ * On reception of anything from an unknown sender it is challenged, and what it sent waits, bounded in number and time. One
+ * challenge may be lost: the next goes `joinIntervalMillis` later, then after twice as long each time, up to
+ * `challengeIntervalMillis`; a joiner waits for no more than `joinWaitMillis`. On reception of a CHALLENGE, a PROOF is sent: the challenge echoed, our counters,
  * the first number of our stream that the challenger will hear, and a challenge of our own when we do not know it either.
  * On reception of a PROOF that echoes the last challenge, the sender is trusted and what waited is taken in.
  *
@@ -44,11 +45,18 @@ export interface Parked {
   readonly body: Uint8Array
 }
 
+/** When something was last sent, and how long it rests now. */
+interface Pace {
+  ticks: number
+  pauseMillis: number
+}
+
 interface Stranger {
   readonly metTicks: number
   nonce: Uint8Array
-  challengedTicks: number
-  provedTicks: number
+  nonceTicks: number
+  readonly challenged: Pace
+  readonly proved: Pace
   parked: Array<Parked>
   parkedTicks: number
 }
@@ -108,8 +116,9 @@ const stranger = (self: Sessions, id: MemberId, nowTicks: number): Stranger => {
   const made: Stranger = {
     metTicks: nowTicks,
     nonce: new Uint8Array(0),
-    challengedTicks: -Infinity,
-    provedTicks: -Infinity,
+    nonceTicks: -Infinity,
+    challenged: { ticks: -Infinity, pauseMillis: 0 },
+    proved: { ticks: -Infinity, pauseMillis: 0 },
     parked: [],
     parkedTicks: nowTicks
   }
@@ -129,12 +138,24 @@ export const park = (self: Sessions, parked: Parked, nowTicks: number): boolean 
   return true
 }
 
+/** Whether it may be sent again now. */
+const isDue = (self: Sessions, pace: Pace, pauseMillisMax: number, nowTicks: number): boolean => {
+  if (nowTicks - pace.ticks < pace.pauseMillis) return false
+  pace.ticks = nowTicks
+  pace.pauseMillis = Math.min(pauseMillisMax, Math.max(self.protocol.joinIntervalMillis, 2 * pace.pauseMillis))
+  return true
+}
+
 /** The nonce to challenge a stranger with, or `undefined` when it was challenged not long ago. */
 export const challenge = (self: Sessions, id: MemberId, nowTicks: number): Uint8Array | undefined => {
+  const { challengeIntervalMillis } = self.protocol
   const sender = stranger(self, id, nowTicks)
-  if (nowTicks - sender.challengedTicks < self.protocol.challengeIntervalMillis) return undefined
-  sender.nonce = self.entropy(16)
-  sender.challengedTicks = nowTicks
+  if (!isDue(self, sender.challenged, challengeIntervalMillis, nowTicks)) return undefined
+  // An answer to the last one may be under way.
+  if (nowTicks - sender.nonceTicks >= challengeIntervalMillis) {
+    sender.nonce = self.entropy(16)
+    sender.nonceTicks = nowTicks
+  }
   return sender.nonce
 }
 
@@ -142,9 +163,7 @@ export const challenge = (self: Sessions, id: MemberId, nowTicks: number): Uint8
 export const mayProve = (self: Sessions, id: MemberId, nowTicks: number): boolean => {
   if (self.trusted.has(id)) return true
   const sender = stranger(self, id, nowTicks)
-  if (nowTicks - sender.provedTicks < self.protocol.challengeIntervalMillis / 2) return false
-  sender.provedTicks = nowTicks
-  return true
+  return isDue(self, sender.proved, self.protocol.challengeIntervalMillis / 2, nowTicks)
 }
 
 const equal = (a: Uint8Array, b: Uint8Array): boolean => {
@@ -230,7 +249,7 @@ export const parked = (self: Sessions): number => {
 /** Whether somebody was met lately and is being challenged. */
 export const meeting = (self: Sessions, nowTicks: number): boolean => {
   for (const sender of self.strangers.values()) {
-    if (nowTicks - sender.challengedTicks <= 2 * self.protocol.challengeIntervalMillis) return true
+    if (nowTicks - sender.challenged.ticks <= 2 * self.protocol.challengeIntervalMillis) return true
   }
   return false
 }
@@ -238,7 +257,7 @@ export const meeting = (self: Sessions, nowTicks: number): boolean => {
 /** Drops strangers that were not proved, and incomplete records to which nothing comes. */
 export const sweep = (self: Sessions, nowTicks: number): void => {
   for (const [id, sender] of self.strangers) {
-    if (nowTicks - Math.max(sender.metTicks, sender.challengedTicks) > 10 * self.protocol.challengeIntervalMillis) {
+    if (nowTicks - Math.max(sender.metTicks, sender.challenged.ticks) > 10 * self.protocol.challengeIntervalMillis) {
       self.strangers.delete(id)
     } else if (nowTicks - sender.parkedTicks > self.protocol.parkedMillis) sender.parked = []
   }

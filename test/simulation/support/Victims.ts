@@ -151,7 +151,7 @@ export const unharmed = Effect.fnUntraced(function*<E>(
 
 /**
  * What was answered to addresses that are nobody's. Of each sender's name, member and second at most one CHALLENGE and two
- * PROOFs; a CHALLENGE, which anything may draw, is no larger than the smallest that was sent. A PROOF answers a CHALLENGE.
+ * PROOFs, and four more of each at first; a CHALLENGE, which anything may draw, is no larger than the smallest that was sent. A PROOF answers a CHALLENGE.
  */
 export const answersAreFew = (
   drawn: ReadonlyArray<Sent>,
@@ -168,11 +168,11 @@ export const answersAreFew = (
     else counts.proofs++
     assert.isAtMost(payload.length, proofBytesMax)
   }
-  // A second more, as the first and the last are rarely whole.
-  const most = (seconds + 1) * ids.size
+  // A second more, as the first and the last are rarely whole; and at first some in quick succession, as one may be lost.
+  const most = (perSecond: number): number => perSecond === 0 ? 0 : ((seconds + 1) * perSecond + 4) * ids.size
   for (const [member, { challenges, proofs }] of perMember) {
-    assert.isAtMost(challenges, limits.challenges * most, `challenges of ${member}`)
-    assert.isAtMost(proofs, limits.proofs * most, `proofs of ${member}`)
+    assert.isAtMost(challenges, most(limits.challenges), `challenges of ${member}`)
+    assert.isAtMost(proofs, most(limits.proofs), `proofs of ${member}`)
   }
 }
 
