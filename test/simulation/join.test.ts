@@ -53,6 +53,26 @@ describe("a member that starts a minute late", () => {
 })
 
 describe("ready", () => {
+  for (const lost of ["from", "to"] as const) {
+    it.effect(`is not said alone because the first datagrams ${lost} the only other member were lost`, () =>
+      Effect.gen(function*() {
+        const cluster = yield* Cluster.make({ options, faults: { delay: { minMillis: 0.5, maxMillis: 1 } } })
+        const first = yield* cluster.join("first")
+        yield* cluster.advance("2 seconds")
+        first.member.cache<number>("n").set("k", 1)
+        if (lost === "from") cluster.hub.block("first", "late")
+        else cluster.hub.block("late", "first")
+        const late = yield* cluster.join("late")
+        const cache = late.member.cache<number>("n")
+        const ready = yield* watched(late.mccache.ready)
+        yield* cluster.advance(60)
+        cluster.heal()
+        for (let millis = 0; millis < 3_000 && !ready.done(); millis += 10) yield* cluster.advance(10)
+        assert.isTrue(ready.done())
+        assert.strictEqual(cache.get("k"), 1)
+      }).pipe(Effect.scoped))
+  }
+
   it.effect("succeeds when nobody else is there", () =>
     Effect.gen(function*() {
       const cluster = yield* Cluster.make({ options })
