@@ -95,6 +95,14 @@ const rows: ReadonlyArray<Row> = [
     )
   )
 ].filter(({ name }) => values.only === undefined || name === values.only)
+if (rows.length === 0) {
+  console.error(
+    `--only is ${
+      JSON.stringify(values.only)
+    }; accepted: a target and its kind, as the table that a run prints has them.`
+  )
+  process.exit(2)
+}
 
 const median = (of: ReadonlyArray<number>): number => [...of].sort((a, b) => a - b)[of.length >> 1] ?? 0
 

@@ -16,8 +16,14 @@ const { values } = parseArgs({
     minutes: { type: "string", default: "60" }
   }
 })
-const [runs, first, mode, minutes] = [values.runs, values.seed, values.mode, values.minutes].map(Number)
-if (mode !== 0 && mode !== 1 && mode !== 2) throw new Error("--mode is 0, 1 or 2")
+const whole = (name: keyof typeof values, maximum = Number.MAX_SAFE_INTEGER): number => {
+  const number = Number(values[name])
+  if (Number.isSafeInteger(number) && number >= 0 && number <= maximum) return number
+  console.error(`--${name} is ${JSON.stringify(values[name])}; accepted: a whole number from 0 to ${maximum}.`)
+  process.exit(2)
+}
+const [runs, first, minutes] = [whole("runs"), whole("seed"), whole("minutes")]
+const mode = whole("mode", 2) as 0 | 1 | 2
 
 const counts: Record<string, number> = {}
 const began = performance.now()

@@ -70,7 +70,7 @@ const readModel = (code: number | null, output: string): Verdict => {
 
 const read = (code: number | null, output: string): Verdict => {
   const last = output.trimEnd().split("\n").at(-1) ?? ""
-  if (last.startsWith("{")) {
+  if (last.startsWith("{") && !last.includes("\"message\":\"Invariant 10 (isolation): it threw")) {
     const told: { clean?: boolean; invariant?: number; seed?: number; message?: string } = JSON.parse(last)
     if (code === 0 && told.clean === true) return { _tag: "Clean" }
     if (code === 1 && told.invariant !== undefined) {
@@ -123,14 +123,15 @@ const search = (directory: string, count: number, by: Mutant["by"]): Promise<Ver
   })
 
 const attempt = async (
-  mutant: Mutant | undefined
+  mutant: Mutant | undefined,
+  by = mutant?.by
 ): Promise<{ readonly verdict: Verdict; readonly seconds: number }> => {
   const began = performance.now()
   const directory = mkdtempSync(join(tmpdir(), "mccache-mutant-"))
   try {
     copy(directory)
     if (mutant !== undefined) mutate(directory, mutant)
-    const verdict = await search(directory, seeds, mutant?.by)
+    const verdict = await search(directory, seeds, by)
     return { verdict, seconds: (performance.now() - began) / 1_000 }
   } finally {
     rmSync(directory, { recursive: true, force: true })
@@ -163,11 +164,13 @@ if (chosen.length === 0) {
   process.exit(2)
 }
 
-const baseline = await attempt(undefined)
-console.log(line("(the tree as it is)", baseline.verdict, baseline.seconds, []))
-if (baseline.verdict._tag !== "Clean") {
-  console.log(baseline.verdict)
-  process.exit(1)
+for (const by of new Set(chosen.map((mutant) => mutant.by))) {
+  const { seconds, verdict } = await attempt(undefined, by)
+  console.log(line(`(as it is, by ${by ?? "the swarm"})`, verdict, seconds, []))
+  if (verdict._tag !== "Clean") {
+    console.log(verdict)
+    process.exit(1)
+  }
 }
 
 const bad: Array<Mutant> = []
@@ -178,7 +181,7 @@ const worker = async (): Promise<void> => {
     const { seconds, verdict } = await attempt(mutant)
     console.log(line(mutant.name, verdict, seconds, mutant.invariants))
     if (verdict._tag === "Failed") console.log(verdict.text)
-    if (verdict._tag === "Clean" || verdict._tag === "Failed") bad.push(mutant)
+    if (verdict._tag === "Clean" || verdict._tag === "Failed" || verdict._tag === "Hung") bad.push(mutant)
     if (verdict._tag === "Killed" && !mutant.invariants.includes(verdict.invariant)) unexpected++
   }
 }

@@ -90,8 +90,10 @@ const startedAt = performance.now()
 const seconds = (): number => (performance.now() - startedAt) / 1_000
 
 const report = async (plan: Plan.Plan, violation: Pick<Violation, "invariant" | "message">): Promise<void> => {
-  console.log(`\nseed ${plan.seed}, commit ${commit()}: ${violation.message}`)
-  if (values.quiet) return
+  const also = `${values.small ? " --small" : ""}${values.mode === undefined ? "" : ` --mode ${values.mode}`}`
+  console.log(`\nseed ${plan.seed}${also}, commit ${commit()}: ${violation.message}`)
+  // What differs from run to run gets no shorter.
+  if (values.quiet || violation.invariant === 11) return
   const breaks = (shorter: Plan.Plan) =>
     Effect.map(
       attempt(shorter),

@@ -23,6 +23,8 @@ export interface Observer {
   /** Counters of datagrams sent, by sender, epoch and cast. */
   readonly nonces: Set<string>
   datagrams: number
+  /** The first violation that was seen in what was sent; the next `look` throws it. */
+  violation: Violation | undefined
 }
 
 /** Begins to observe a namespace of a cluster; also taps its network. */
@@ -32,7 +34,8 @@ export const observe = (cluster: Cluster, namespace: string, options: History.Op
     namespace,
     history: History.record(cluster, namespace, options),
     nonces: new Set(),
-    datagrams: 0
+    datagrams: 0,
+    violation: undefined
   }
   cluster.hub.tap((sent) => {
     observer.datagrams++
@@ -50,9 +53,10 @@ const live = (observer: Observer): ReadonlyArray<{ readonly node: Node; readonly
     return namespace === undefined ? [] : [{ node, namespace }]
   })
 
-/** Looks at every member once: invariants 2, 3, 4, 6 and 9. */
+/** Looks at every member once: invariants 2, 3, 4, 6, 8 and 9. */
 export const look = (observer: Observer): void => {
   observer.history.verify()
+  if (observer.violation !== undefined) throw observer.violation
   for (const { namespace, node } of live(observer)) {
     History.look(observer.history.lifeOf(node, namespace), namespace)
     bounds(node, namespace)
@@ -63,6 +67,18 @@ const bounds = (node: Node, namespace: Namespace): void => {
   const { options, replica } = namespace
   const within = (what: string, value: number, bound: number): void => {
     if (value > bound) throw new Violation(6, `${node.name} has ${value} ${what}, more than ${bound}`)
+  }
+  let entries = 0
+  let bytes = 0
+  for (const record of replica.records.values()) {
+    if (record.kind !== "entry") continue
+    entries++
+    bytes += record.bytes
+  }
+  const counted = [entries, bytes, replica.records.size - entries].join()
+  const told = [replica.size, replica.bytes, replica.tombstones].join()
+  if (counted !== told) {
+    throw new Violation(6, `${node.name} holds ${counted} entries, bytes and tombstones, and counts ${told}`)
   }
   within("entries", replica.size, options.cacheMax)
   within("bytes", replica.bytes, options.cacheSizeBytes)
@@ -81,7 +97,8 @@ const freshness = (observer: Observer, payload: Uint8Array): void => {
   const header = Datagram.decodeHeader(payload)
   if (header === undefined) return
   const nonce = `${header.sender}/${header.epoch}/${header.unicast}/${header.counter}`
-  if (observer.nonces.has(nonce)) throw new Violation(8, `counter ${nonce} was used twice`)
+  // What is thrown here would be taken for a failure of the sender, which is restarted.
+  if (observer.nonces.has(nonce)) observer.violation ??= new Violation(8, `counter ${nonce} was used twice`)
   observer.nonces.add(nonce)
 }
 
@@ -195,6 +212,7 @@ export const isolated = <A>(node: Node, work: () => A): A => {
   try {
     return work()
   } catch (error) {
+    if (error instanceof Violation) throw error
     throw new Violation(10, `local work at ${node.name} failed: ${String(error)}`)
   }
 }

@@ -106,12 +106,22 @@ const raiseOwn = (stamps: Map<Key, Own>, key: Key, own: Own): void => {
 export interface Options {
   /** Somebody may tell, as if they were members' writes, what none of them wrote: what is received is not judged. */
   readonly forged?: boolean
+  /**
+   * Nobody but members that join from now on writes, so that what an unknown one wrote is an invention, too. Otherwise what is
+   * seen first of such a one is taken for what it wrote.
+   */
+  readonly closed?: boolean
 }
 
 /** Begins to record. */
-export const record = (cluster: Cluster, namespace: string, { forged = false }: Options = {}): History => {
+export const record = (
+  cluster: Cluster,
+  namespace: string,
+  { closed = false, forged = false }: Options = {}
+): History => {
   const lives = new Map<string, Life>()
   const written = new Map<string, Written>()
+  const deleted = new Set<string>()
   const counted = new Map<MemberId, Set<string>>()
   const takes = new Map<MemberId, Taking>()
   // Those whose writes were recorded from the first on. Of what others wrote, before the recording began or from outside the
@@ -159,7 +169,7 @@ export const record = (cluster: Cluster, namespace: string, { forged = false }: 
   const genuine = (life: Life, event: Extract<Event, { readonly _tag: "Put" }>): void => {
     if (event.value === undefined) return
     const known = written.get(identity(event.key, event))
-    if (known === undefined && !writers.has(event.writer)) {
+    if (known === undefined && !closed && !writers.has(event.writer)) {
       written.set(identity(event.key, event), { crc: event.crc, expiresAt: event.expiresAt })
     } else if (known === undefined) {
       broken(4, `${life.name} received ${show(event.key, event)}, which nobody wrote`)
@@ -190,6 +200,13 @@ export const record = (cluster: Cluster, namespace: string, { forged = false }: 
     written.set(id, { crc: event.crc, expiresAt: event.expiresAt })
   }
 
+  /** Invariant 4 of a delete: somebody gave the stamp out, for it or for what it removes; or two wrote under one clock value. */
+  const buried = (life: Life, key: Key, stamp: Stamp.Stamp): void => {
+    const id = identity(key, stamp)
+    if (stamp.writer === Stamp.collisionWriter || deleted.has(id) || written.has(id)) return
+    broken(4, `${life.name} received a delete of ${show(key, stamp)}, which nobody wrote`)
+  }
+
   const folded = (member: MemberId, subject: Subject, event: Event, outcome: Outcome): void => {
     if (subject.name !== namespace || outcome === "refused") return
     if (!before.has(member)) writers.add(member)
@@ -212,7 +229,10 @@ export const record = (cluster: Cluster, namespace: string, { forged = false }: 
       // Expired by the clock of another: here it may be read a moment longer.
       const early = held?.kind === "entry" && Stamp.compare(held, stamp) === 0
       if (!early) raise(event.cause === "expiry" ? life.expired : life.gone, key, stamp)
-      if (own) raiseOwn(life.own, key, { ...stamp, deleted: true })
+      if (own) {
+        deleted.add(identity(key, stamp))
+        raiseOwn(life.own, key, { ...stamp, deleted: true })
+      } else if (closed && !forged) buried(life, key, stamp)
       return
     }
     if (!own && !forged) genuine(life, event)
@@ -315,9 +335,12 @@ const inspect = (life: Life, entry: Entry, judgedMillis: number, report: Report)
   }
 }
 
-/** Inspects all that can be read at a member now. Throws `Violation`. */
+/** Inspects all that can be read at a member now, its bytes among it. Throws `Violation`. */
 export const look = (life: Life, { replica }: Pick<Namespace, "replica">, report: Report = fail): void => {
-  for (const entry of Replica.entries(replica, replica.judgedMillis)) inspect(life, entry, replica.judgedMillis, report)
+  for (const entry of Replica.entries(replica, replica.judgedMillis)) {
+    inspect(life, entry, replica.judgedMillis, report)
+    if (crc32(entry.value) !== entry.crc) report(4, `${life.name} holds other bytes for ${show(entry.key, entry)}`)
+  }
 }
 
 // ---------------------------------------------------------------------------------------------------- waits

@@ -1,12 +1,9 @@
-/** Prints the trace hash of one swarm run, for a comparison between processes: `node trace.ts SEED SECONDS`. */
+/** Prints the trace hash of one run of the swarm, for a comparison between processes: `node trace.ts SEED`. */
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
-import * as Logger from "effect/Logger"
 import * as TestClock from "effect/testing/TestClock"
-import * as Swarm from "./Swarm.ts"
+import * as Plan from "../swarm/Plan.ts"
+import * as Run from "../swarm/Run.ts"
 
-const [seed, seconds] = process.argv.slice(2).map(Number)
-const result = await Effect.runPromise(
-  Swarm.run(seed, seconds).pipe(Effect.scoped, Effect.provide(Layer.merge(TestClock.layer(), Logger.layer([]))))
-)
-console.log(result.trace)
+const run = Run.run(Plan.make(Number(process.argv[2])))
+const { trace } = await Effect.runPromise(run.pipe(Effect.scoped, Effect.provide(TestClock.layer())))
+console.log(trace)

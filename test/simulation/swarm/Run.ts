@@ -2,10 +2,12 @@
  * Runs a plan: a safety phase in which the checkers look all along, then everything heals, and the members must come
  * together within a bounded time. Under a `TestClock`.
  */
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Logger from "effect/Logger"
 import type * as Scope from "effect/Scope"
 import * as TestClock from "effect/testing/TestClock"
 import * as Digests from "../../../src/domain/Digest.ts"
@@ -53,10 +55,25 @@ const replayableMax = 4_096
 const settleHeartbeatsMax = 40
 
 /** Runs it. Fails by throwing `Violation`. `log` is told every step, and every fold. */
-export const run = Effect.fnUntraced(function*(plan: Plan, log?: (line: string) => void) {
+export const run = (plan: Plan, log?: (line: string) => void) => {
+  // A fiber of a member that throws is restarted: nothing else would tell.
+  const failures: Array<string> = []
+  const recorder = Logger.make(({ cause, logLevel, message }) => {
+    if (logLevel === "Error" && String(message).includes("failed and is restarted")) {
+      failures.push(`${String(message)}: ${Cause.pretty(cause)}`)
+    }
+  })
+  return runIn(plan, failures, log).pipe(Effect.provide(Logger.layer([recorder])))
+}
+
+const runIn = Effect.fnUntraced(function*(
+  plan: Plan,
+  failures: ReadonlyArray<string>,
+  log?: (line: string) => void
+) {
   yield* TestClock.setTime(startMillis)
   const cluster = yield* Cluster.make({ seed: plan.seed, options: plan.options })
-  const observer = Checkers.observe(cluster, namespace)
+  const observer = Checkers.observe(cluster, namespace, { closed: true })
   const { history } = observer
   const members = new Map<string, Member>()
   const sent: Array<MemoryNetwork.Sent> = []
@@ -93,6 +110,7 @@ export const run = Effect.fnUntraced(function*(plan: Plan, log?: (line: string) 
     Checkers.look(observer)
     meetings.look(now)
     if (violation !== undefined) throw violation
+    if (failures.length > 0) throw new Checkers.Violation(10, failures[0])
   }
 
   const value = (key: Key, bytes: number): Value => ({ key, text: String(++writes).padEnd(bytes, ".") })
@@ -213,14 +231,11 @@ export const run = Effect.fnUntraced(function*(plan: Plan, log?: (line: string) 
       return
     }
     const core = facade ?? node.member.cache<Value>(namespace)
+    const written = action._tag === "Set" ? value(action.key, action.bytes) : undefined
     Checkers.isolated(node, () => {
       switch (action._tag) {
         case "Set":
-          return core.set(
-            action.key,
-            value(action.key, action.bytes),
-            action.ttl === undefined ? {} : { ttl: action.ttl }
-          )
+          return written && core.set(action.key, written, action.ttl === undefined ? {} : { ttl: action.ttl })
         case "Delete":
           return core.delete(action.key)
         case "Clear":
@@ -237,7 +252,11 @@ export const run = Effect.fnUntraced(function*(plan: Plan, log?: (line: string) 
     // By a clock that was set back, what is to expire may be expired already.
     const ttlMillis = node.member.namespaces().get(namespace)?.ttlMillis
     const expires = ttlMillis !== 0 || (action._tag === "Set" && action.ttl !== undefined)
-    if (plan.agreeing || !expires) writtenThrough(node, action)
+    if (!plan.agreeing && expires) return
+    writtenThrough(node, action)
+    if (written !== undefined && core.peek(written.key)?.text !== written.text) {
+      throw new Checkers.Violation(10, `${node.name} does not read what it wrote for ${JSON.stringify(written.key)}`)
+    }
   })
 
   const leave = Effect.fnUntraced(function*(name: string) {
@@ -310,8 +329,10 @@ export const run = Effect.fnUntraced(function*(plan: Plan, log?: (line: string) 
       }
     }
     const since = observer.datagrams
+    const repairedBefore = repaired(cluster)
     yield* advanceTo(now + 20 * plan.heartbeatMillis)
     Checkers.quiet(observer, since, 20 * plan.heartbeatMillis / 1_000, plan.heartbeatMillis)
+    if (repaired(cluster) > repairedBefore) throw new Checkers.Violation(7, "members at rest repaired something")
     converged()
     atRest(cluster)
     const [goes, ...stay] = cluster.nodes()
@@ -397,6 +418,10 @@ const nothingGivenUp = (cluster: Cluster.Cluster, exempt: ReadonlySet<string>): 
     if (abandoned > 0) throw new Checkers.Violation(7, `${name} gave up ${abandoned} datagrams that were to be had`)
   }
 }
+
+/** How many records repairs have brought so far. */
+const repaired = (cluster: Cluster.Cluster): number =>
+  cluster.nodes().reduce((sum, { member }) => sum + member.localMetrics(namespace).coherence.repairedRecords, 0)
 
 /** Invariant 6: at rest nothing is kept that nobody needs, and everyone knows who is there. */
 const atRest = (cluster: Cluster.Cluster): void => {
