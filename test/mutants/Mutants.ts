@@ -465,6 +465,14 @@ export const mutants: ReadonlyArray<Mutant> = [
     invariants: [1, 5, 9]
   },
   {
+    name: "another's write told as gone",
+    what: "What another member wrote is told by that one: under our id it would be a stamp that nobody gave out.",
+    file: namespace,
+    find: `if (writer === this.#host.self && this.outbox.has(key)) this.goneUnsent.set(key, clock)`,
+    replace: `if (this.outbox.has(key)) this.goneUnsent.set(key, clock)`,
+    invariants: [4]
+  },
+  {
     name: "overflow not told",
     what: "When the outbox overflows the others must repair from this member.",
     file: "src/services/Member.ts",
@@ -579,6 +587,14 @@ export const mutants: ReadonlyArray<Mutant> = [
     invariants: [8]
   },
   {
+    name: "one counter used once more",
+    what: "No counter is used twice under one key, not even one of a whole session.",
+    file: "src/services/Sealing.ts",
+    find: `counter: receiver === undefined ? multicast++ : unicast++`,
+    replace: `counter: receiver === undefined ? (multicast === 9 ? (multicast += 1) - 2 : multicast++) : unicast++`,
+    invariants: [8]
+  },
+  {
     name: "replay window off by one",
     what: "The newest datagram is accepted once, as any other.",
     file: "src/domain/ReplayWindow.ts",
@@ -679,6 +695,25 @@ export const mutants: ReadonlyArray<Mutant> = [
     find: `return Math.abs(median) <= keep ? 0 : median`,
     replace: `return 0`,
     invariants: [1, 2, 5]
+  },
+  {
+    name: "a fiber that fails now and then",
+    what: "A fiber of a member fails only when it is killed.",
+    file: antiEntropy,
+    find: `    const times = (state.differing.get(member.id) ?? 0) + 1`,
+    replace: `    if (host.random() < 0.02) throw new Error("of a mutant")
+    const times = (state.differing.get(member.id) ?? 0) + 1`,
+    invariants: [10]
+  },
+  {
+    name: "entries counted wrong",
+    what: "What is counted is what is held.",
+    file: replica,
+    find: `    self.size--
+    self.bytes -= record.bytes`,
+    replace: `    self.size -= record.bytes > 60 && self.size > 3 ? 2 : 1
+    self.bytes -= record.bytes`,
+    invariants: [6]
   },
   {
     name: "randomness of the process",
