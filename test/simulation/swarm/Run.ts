@@ -11,7 +11,6 @@ import * as Logger from "effect/Logger"
 import type * as Scope from "effect/Scope"
 import * as TestClock from "effect/testing/TestClock"
 import * as Digests from "../../../src/domain/Digest.ts"
-import * as Replica from "../../../src/domain/Replica.ts"
 import * as Stamp from "../../../src/domain/Stamp.ts"
 import * as MemoryNetwork from "../../../src/runtime/MemoryNetwork.ts"
 import * as NetworkFaults from "../../../src/runtime/NetworkFaults.ts"
@@ -20,6 +19,7 @@ import * as Cluster from "../../../src/runtime/testing/Cluster.ts"
 import * as History from "../../../src/runtime/testing/History.ts"
 import type { Cache } from "../../../src/services/Cache.ts"
 import { StandaloneCache } from "../../../src/standalone.ts"
+import * as Checks from "./Checks.ts"
 import * as Fills from "./Fills.ts"
 import type { Action, Key, Plan } from "./Plan.ts"
 import * as Plans from "./Plan.ts"
@@ -45,7 +45,7 @@ interface Member {
   readonly facade: StandaloneCache<Value> | undefined
 }
 
-const namespace = "swarm"
+const { namespace } = Checks
 /** Where the run's time begins. */
 const startMillis = Date.UTC(2026, 0, 1)
 const lookEveryMillis = 250
@@ -82,8 +82,8 @@ const runIn = Effect.fnUntraced(function*(
   let writes = 0
   let flushes = 0
   let violation: unknown
-  const unheard = watchUnheard(cluster, plan.options.protocol?.challengeIntervalMillis ?? 1_000)
-  const meetings = watchMeetings(cluster, 12 * (plan.options.protocol?.challengeIntervalMillis ?? 1_000))
+  const unheard = Checks.watchUnheard(cluster, plan.options.protocol?.challengeIntervalMillis ?? 1_000)
+  const meetings = Checks.watchMeetings(cluster, 12 * (plan.options.protocol?.challengeIntervalMillis ?? 1_000))
 
   if (plan.steps.some(({ action: { _tag } }) => _tag === "Replay" || _tag === "ReplayAll")) {
     cluster.hub.tap((datagram) => {
@@ -137,8 +137,10 @@ const runIn = Effect.fnUntraced(function*(
 
   const ready = (node: Cluster.Node) =>
     Effect.suspend(() => {
-      const known = plan.connected && plan.alike && plan.mode === 1 ? knownToAll(cluster) : new Map<Key, Stamp.Stamp>()
-      return Effect.map(node.mccache.ready, () => guard(() => knows(node, known)))
+      const known = plan.connected && plan.alike && plan.mode === 1
+        ? Checks.knownToAll(cluster)
+        : new Map<Key, Stamp.Stamp>()
+      return Effect.map(node.mccache.ready, () => guard(() => Checks.knows(node, known)))
     }).pipe(Effect.ignore)
 
   const fill = ({ cache, facade, node }: Member, { key, millis, ttl }: Extract<Action, { readonly _tag: "Fill" }>) => {
@@ -222,7 +224,7 @@ const runIn = Effect.fnUntraced(function*(
         return void (yield* fill(member, action))
       case "ClearAll": {
         yield* Effect.ignore(node.mccache.clear())
-        return writtenThrough(node, action)
+        return Checks.writtenThrough(node, action)
       }
     }
     if (action._tag === "Set" && action.ack !== undefined) {
@@ -253,7 +255,7 @@ const runIn = Effect.fnUntraced(function*(
     const ttlMillis = node.member.namespaces().get(namespace)?.ttlMillis
     const expires = ttlMillis !== 0 || (action._tag === "Set" && action.ttl !== undefined)
     if (!plan.agreeing && expires) return
-    writtenThrough(node, action)
+    Checks.writtenThrough(node, action)
     if (written !== undefined && core.peek(written.key)?.text !== written.text) {
       throw new Checkers.Violation(10, `${node.name} does not read what it wrote for ${JSON.stringify(written.key)}`)
     }
@@ -313,7 +315,7 @@ const runIn = Effect.fnUntraced(function*(
   const settledMillis = now - healedAt
   yield* advanceTo(now + 2 * plan.heartbeatMillis)
   converged()
-  if (plan.gentle) nothingGivenUp(cluster, unheard.long)
+  if (plan.gentle) Checks.nothingGivenUp(cluster, unheard.long)
   if (plan.rests) {
     // Until those that died are removed, others ask for them.
     yield* advanceTo(Math.max(now, healedAt + 16 * plan.heartbeatMillis) + 2_000)
@@ -329,17 +331,17 @@ const runIn = Effect.fnUntraced(function*(
       }
     }
     const since = observer.datagrams
-    const repairedBefore = repaired(cluster)
+    const repairedBefore = Checks.repaired(cluster)
     yield* advanceTo(now + 20 * plan.heartbeatMillis)
     Checkers.quiet(observer, since, 20 * plan.heartbeatMillis / 1_000, plan.heartbeatMillis)
-    if (repaired(cluster) > repairedBefore) throw new Checkers.Violation(7, "members at rest repaired something")
+    if (Checks.repaired(cluster) > repairedBefore) throw new Checkers.Violation(7, "members at rest repaired something")
     converged()
-    atRest(cluster)
+    Checks.atRest(cluster)
     const [goes, ...stay] = cluster.nodes()
     if (stay.length > 0) {
       yield* leave(goes.name)
       yield* advanceTo(now + plan.heartbeatMillis)
-      farewellHeard(goes, stay)
+      Checks.farewellHeard(goes, stay)
     }
   }
   look()
@@ -372,140 +374,6 @@ const clearInTakes = Effect.fnUntraced(function*(cluster: Cluster.Cluster, seed:
     }
   })
 })
-
-/** Invariant 10: what was written here is what the next line reads. */
-const writtenThrough = ({ member, name }: Cluster.Node, action: Action): void => {
-  if (action._tag === "Clear" || action._tag === "ClearAll") {
-    const size = member.namespaces().get(namespace)?.replica.size ?? 0
-    if (size === 0) return
-    throw new Checkers.Violation(10, `${name} cleared, and has ${size} entries`)
-  }
-  if (action._tag !== "Set" && action._tag !== "Delete") return
-  const found = member.cache(namespace).metadata(action.key)
-  if (action._tag === "Delete" ? found === undefined : found?.writer === member.id) return
-  throw new Checkers.Violation(10, `${name} does not read its own ${action._tag} of ${JSON.stringify(action.key)}`)
-}
-
-/**
- * Who knows, for longer than a challenge waits, a member that does not know it, because what they met with was lost twice: that
- * one keeps nothing for it any more.
- */
-const watchUnheard = (cluster: Cluster.Cluster, challengeIntervalMillis: number) => {
-  const since = new Map<string, number>()
-  const long = new Set<string>()
-  const knows = (one: Cluster.Node, other: Cluster.Node): boolean =>
-    one.member.members().some(({ id }) => id === other.member.id)
-  return {
-    long,
-    look: (now: number): void => {
-      const nodes = cluster.nodes()
-      for (const node of nodes) {
-        const { name } = node
-        const unheard = nodes.some((other) => other !== node && knows(node, other) && !knows(other, node))
-        if (!unheard) since.delete(name)
-        else if (!since.has(name)) since.set(name, now)
-        else if (now - (since.get(name) ?? now) > 1.5 * challengeIntervalMillis) long.add(name)
-      }
-    }
-  }
-}
-
-/** Invariant 7: what is lost is had by asking for it again; a repair, which costs more, is for what is not kept any more. */
-const nothingGivenUp = (cluster: Cluster.Cluster, exempt: ReadonlySet<string>): void => {
-  for (const { member, name } of cluster.nodes()) {
-    if (exempt.has(name)) continue
-    const { abandoned } = member.localMetrics(namespace).network
-    if (abandoned > 0) throw new Checkers.Violation(7, `${name} gave up ${abandoned} datagrams that were to be had`)
-  }
-}
-
-/** How many records repairs have brought so far. */
-const repaired = (cluster: Cluster.Cluster): number =>
-  cluster.nodes().reduce((sum, { member }) => sum + member.localMetrics(namespace).coherence.repairedRecords, 0)
-
-/** Invariant 6: at rest nothing is kept that nobody needs, and everyone knows who is there. */
-const atRest = (cluster: Cluster.Cluster): void => {
-  const alive = new Set(cluster.nodes().map(({ member }) => member.id))
-  for (const { member, name } of cluster.nodes()) {
-    const { network } = member.localMetrics(namespace)
-    const outbox = member.namespaces().get(namespace)?.outbox.size ?? 0
-    if (network.retainedBytes > 0 || network.reassemblyBytes > 0 || outbox > 0) {
-      throw new Checkers.Violation(
-        6,
-        `${name} at rest keeps ${network.retainedBytes} bytes for repeats, ${network.reassemblyBytes} in reassembly, ${outbox} keys to send`
-      )
-    }
-    const known = member.members().map(({ id }) => id)
-    if (known.length !== alive.size || known.some((id) => !alive.has(id))) {
-      throw new Checkers.Violation(6, `${name} knows ${known.length} members, but ${alive.size} are alive`)
-    }
-  }
-}
-
-/** Invariant 6: who says that it leaves is known no more, before silence would tell. */
-const farewellHeard = ({ member: { id }, name }: Cluster.Node, others: ReadonlyArray<Cluster.Node>): void => {
-  for (const { member, name: other } of others) {
-    if (member.members().every((known) => known.id !== id)) continue
-    throw new Checkers.Violation(6, `${name} left, and ${other} knows it still`)
-  }
-}
-
-/**
- * Invariant 8: who is dead is not met again, whatever is replayed of it. A challenge is open for a moment, and who answered it
- * may die then: only later meetings are judged, and none of who stood still, to which all comes late.
- */
-const watchMeetings = (cluster: Cluster.Cluster, openMillis: number) => {
-  const goneMillis = new Map<string, number>()
-  const unjudged = new Set<string>()
-  const known = new Map<string, ReadonlySet<string>>()
-  return {
-    gone: (id: string, now: number): void => void goneMillis.set(id, now),
-    unjudged: (id: string): void => void unjudged.add(id),
-    look: (now: number): void => {
-      for (const { member, name } of cluster.nodes()) {
-        const before = known.get(member.id)
-        const others = new Set(member.members().map(({ id }) => id))
-        known.set(member.id, others)
-        if (before === undefined || unjudged.has(member.id)) continue
-        for (const id of others) {
-          const gone = goneMillis.get(id)
-          if (gone === undefined || before.has(id) || now - gone < openMillis) continue
-          throw new Checkers.Violation(8, `${name} met ${id}, which is gone for ${now - gone} ms`)
-        }
-      }
-    }
-  }
-}
-
-/** What every member that could give the namespace holds now. */
-const knownToAll = (cluster: Cluster.Cluster): Map<Key, Stamp.Stamp> => {
-  const known = new Map<Key, Stamp.Stamp>()
-  const donors = cluster.nodes().flatMap(({ member }) => {
-    const found = member.namespaces().get(namespace)
-    return found?.caughtUp === true ? [found.replica] : []
-  })
-  for (const [key, { clock, writer }] of donors[0]?.records ?? []) {
-    const stamp = { clock, writer }
-    const all = donors.every((replica) => {
-      const record = Replica.record(replica, key)
-      return record !== undefined && Stamp.compare(record, stamp) >= 0
-    })
-    if (all) known.set(key, stamp)
-  }
-  return known
-}
-
-/** Invariant 9: a member that is `ready` knows what all others knew when it started. */
-const knows = (node: Cluster.Node, known: ReadonlyMap<Key, Stamp.Stamp>): void => {
-  const replica = node.member.namespaces().get(namespace)?.replica
-  if (replica === undefined) return
-  for (const [key, stamp] of known) {
-    const record = Replica.record(replica, key)
-    if (record !== undefined && Stamp.compare(record, stamp) >= 0) continue
-    if (stamp.clock <= replica.floor || stamp.clock <= replica.forget) continue
-    throw new Checkers.Violation(9, `${node.name} is ready, but has not heard of ${History.show(key, stamp)}`)
-  }
-}
 
 /** Tells every fold and repair. */
 const logger = (
