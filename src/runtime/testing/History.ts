@@ -279,6 +279,9 @@ export const record = (
       if (known === undefined || Stamp.compare(known, stamp) !== 0 || stamp.clock <= taker.namespace.replica.floor) {
         continue
       }
+      // The taker deleted it meanwhile, and the donor has not heard of that.
+      const gone = taker.life.gone.get(key)
+      if (gone !== undefined && Stamp.compare(gone, stamp) >= 0) continue
       // Where there is room, nothing goes that both hold.
       const { options, size } = taker.namespace.replica
       if (2 * size < options.cacheMax && Replica.record(taker.namespace.replica, key) === undefined) {
@@ -377,7 +380,7 @@ export const barrier = (history: History, cluster: Cluster, writer: Node): Barri
   }
 }
 
-/** Invariant 9: the flush succeeded, so every member that it waited for has applied all that was written before it. */
+/** Invariant 9: the flush, or a write with `ack: "all"`, succeeded, so every member that it waited for has applied all that was written before it. */
 export const passed = (history: History, cluster: Cluster, barrier: Barrier, left: ReadonlyArray<MemberId>): void => {
   const writer = namespaceOf(history, barrier.writer)
   if (writer === undefined || history.lifeOf(barrier.writer, writer) !== barrier.life) return

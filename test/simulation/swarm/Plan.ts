@@ -37,7 +37,7 @@ export type Action =
   | { readonly _tag: "KillFiber"; readonly member: string; readonly fiber: number }
   /** A datagram that was sent before, so many ago, comes once more. */
   | { readonly _tag: "Replay"; readonly member: string; readonly ago: number }
-  /** Everything that this member could hear since the beginning comes once more. */
+  /** Everything that this member could hear lately (the last 4,096 datagrams) comes once more. */
   | { readonly _tag: "ReplayAll"; readonly member: string }
   | { readonly _tag: "Partition"; readonly groups: ReadonlyArray<ReadonlyArray<string>> }
   | { readonly _tag: "Block"; readonly from: string; readonly to: string }

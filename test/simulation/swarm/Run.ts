@@ -229,7 +229,16 @@ const runIn = Effect.fnUntraced(function*(
     }
     if (action._tag === "Set" && action.ack !== undefined) {
       const options = { ack: action.ack, timeout: 2, ...(action.ttl === undefined ? {} : { ttl: action.ttl }) }
-      yield* Effect.forkScoped(Effect.ignore(cache.set(action.key, value(action.key, action.bytes), options)))
+      // It is written at once, so that what is noted then is what an "all" is about.
+      let barrier: History.Barrier | undefined
+      const acknowledged = Effect.sync(() => {
+        if (barrier === undefined || action.ack !== "all") return
+        const noted = barrier
+        guard(() => History.passed(history, cluster, noted, []))
+      })
+      const writing = cache.set(action.key, value(action.key, action.bytes), options)
+      yield* Effect.forkScoped(Effect.ignore(Effect.andThen(writing, acknowledged)), { startImmediately: true })
+      barrier = History.barrier(history, cluster, node)
       return
     }
     const core = facade ?? node.member.cache<Value>(namespace)
