@@ -15,6 +15,9 @@ export interface SendStream {
   highest: number
   lowest: number
   bytes: number
+  /** What somebody was told that it will hear, and until when that is kept. */
+  promisedFirst: number
+  promisedUntilMillis: number
   /** Bodies by number, a ring of a power of two: `lowest` to `highest` are held. */
   bodies: Array<Uint8Array | undefined>
   resentMillis: Array<number>
@@ -34,6 +37,8 @@ export const make = (options: {
   highest: 0,
   lowest: 1,
   bytes: 0,
+  promisedFirst: 1,
+  promisedUntilMillis: -Infinity,
   bodies: new Array<Uint8Array | undefined>(ringInitial).fill(undefined),
   resentMillis: new Array<number>(ringInitial).fill(-Infinity),
   resentTo: new Array<string>(ringInitial).fill(everyone)
@@ -89,9 +94,16 @@ export const skip = (self: SendStream): void => {
   self.bytes = 0
 }
 
-/** Everybody has settled up to here: it needs not be kept. */
-export const settle = (self: SendStream, upTo: number): void => {
-  while (self.lowest <= upTo && self.lowest <= self.highest) drop(self)
+/** Keeps the numbers from `first` on for somebody whose first acknowledgement may yet come: for so long. */
+export const promise = (self: SendStream, first: number, nowMillis: number, forMillis: number): void => {
+  self.promisedFirst = nowMillis < self.promisedUntilMillis ? Math.min(self.promisedFirst, first) : first
+  self.promisedUntilMillis = nowMillis + forMillis
+}
+
+/** Everybody has settled up to here: it needs not be kept, unless it is promised. */
+export const settle = (self: SendStream, upTo: number, nowMillis: number): void => {
+  const most = nowMillis < self.promisedUntilMillis ? Math.min(upTo, self.promisedFirst - 1) : upTo
+  while (self.lowest <= most && self.lowest <= self.highest) drop(self)
   // After a burst the ring is given back.
   if (self.lowest > self.highest && self.bodies.length > 4_096) {
     self.bodies = new Array<Uint8Array | undefined>(ringInitial).fill(undefined)

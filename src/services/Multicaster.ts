@@ -126,9 +126,6 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<M
   let pulseDue = Infinity
   let pulseIntervalMillis = 0
   let releaseDue = Infinity
-  /** The number that was told to somebody whose first acknowledgement may yet come, and until when it is kept for that one. */
-  let promisedFirst = 0
-  let promisedUntil = -Infinity
   /** After LEAVE nothing else is sent: whoever forgot this member would meet it again, and wait for it until it is removed. */
   let farewell = false
 
@@ -404,10 +401,9 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<M
     if (now >= releaseDue) {
       releaseDue = Infinity
       const settled = FlowWindow.settledByAll(flow)
-      const promised = now < promisedUntil ? promisedFirst - 1 : Infinity
-      if (Number.isFinite(settled)) SendStream.settle(stream, Math.min(settled, promised))
+      if (Number.isFinite(settled)) SendStream.settle(stream, settled, now)
       // Whoever comes from now on begins after this, or repairs.
-      else if (host.alone()) SendStream.settle(stream, Math.min(SendStream.highest(stream), promised))
+      else if (host.alone()) SendStream.settle(stream, SendStream.highest(stream), now)
     }
     if (releaseDue === Infinity && SendStream.retainedBytes(stream) > 0) releaseDue = now + protocol.heartbeatMillis
     return dispatch()
@@ -470,14 +466,10 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<M
     left: (member) => void actor.offer({ _tag: "Left", member }),
     first: () => {
       // What some counted member has not settled yet may be unknown to the donor too: the newcomer hears it itself.
-      const stable = FlowWindow.stable(flow, SendStream.lowest(stream))
-      const first = Math.max(
-        1,
-        Number.isFinite(stable) ? Math.max(SendStream.lowest(stream), stable + 1) : SendStream.highest(stream) + 1
-      )
-      const now = time.ticks()
-      promisedFirst = now < promisedUntil ? Math.min(promisedFirst, first) : first
-      promisedUntil = now + 2 * protocol.challengeIntervalMillis
+      const lowest = SendStream.lowest(stream)
+      const stable = FlowWindow.stable(flow, lowest)
+      const first = Number.isFinite(stable) ? Math.max(lowest, stable + 1) : SendStream.highest(stream) + 1
+      SendStream.promise(stream, first, time.ticks(), 2 * protocol.challengeIntervalMillis)
       return first
     },
     lowest: () => SendStream.lowest(stream),

@@ -74,7 +74,7 @@ describe("a stream of what was sent", () => {
           }
         } else if (chance < 0.7) {
           const upTo = model.lowest - 3 + below(30)
-          SendStream.settle(stream, upTo)
+          SendStream.settle(stream, upTo, 0)
           model.lowest = Math.max(model.lowest, Math.min(upTo, model.highest) + 1)
         } else if (chance < 0.71) {
           SendStream.skip(stream)
@@ -121,7 +121,7 @@ describe("a stream of what was sent", () => {
       assert.strictEqual(SendStream.body(stream, number)?.[0], number & 255)
       assert.strictEqual(SendStream.body(stream, number)?.[1], number >> 8)
     }
-    SendStream.settle(stream, 20_000)
+    SendStream.settle(stream, 20_000, 0)
     assert.strictEqual(SendStream.retainedBytes(stream), 0)
     assert.isAtMost(stream.bodies.length, 256)
     assert.strictEqual(SendStream.append(stream, bodyOf(20_001, 10)), 20_001)
@@ -129,7 +129,7 @@ describe("a stream of what was sent", () => {
     // As long as there is little to keep, nothing grows, however long the stream.
     for (let number = 20_002; number <= 40_000; number++) {
       SendStream.append(stream, bodyOf(number, 10))
-      SendStream.settle(stream, number - 5)
+      SendStream.settle(stream, number - 5, 0)
     }
     assert.strictEqual(stream.bodies.length, 256)
   })
@@ -170,6 +170,22 @@ describe("sending again", () => {
     assert.deepStrictEqual(SendStream.resend(stream, [{ from: 1, to: 5 }], 109.5, 100), [1, 5])
     assert.deepStrictEqual(ask(110), [2, 3, 4])
     assert.deepStrictEqual(ask(119), [])
+  })
+
+  it("keeps what was promised to a newcomer for so long, and of several promises the lowest", () => {
+    const stream = SendStream.make({ retainBytesMax: 1_000 })
+    for (let number = 1; number <= 9; number++) SendStream.append(stream, bodyOf(number, 10))
+    SendStream.promise(stream, 5, 0, 100)
+    SendStream.promise(stream, 7, 50, 100)
+    SendStream.settle(stream, 9, 149)
+    assert.strictEqual(SendStream.lowest(stream), 5)
+    // Another one, when the former are over.
+    SendStream.promise(stream, 8, 150, 100)
+    SendStream.settle(stream, 9, 160)
+    assert.strictEqual(SendStream.lowest(stream), 8)
+    SendStream.settle(stream, 9, 250)
+    assert.strictEqual(SendStream.lowest(stream), 10)
+    assert.strictEqual(SendStream.retainedBytes(stream), 0)
   })
 
   it("gives to all what a second one asks for within 10 ms", () => {

@@ -58,7 +58,9 @@ export const look = (observer: Observer): void => {
   observer.history.verify()
   if (observer.violation !== undefined) throw observer.violation
   for (const { namespace, node } of live(observer)) {
-    History.look(observer.history.lifeOf(node, namespace), namespace)
+    const life = observer.history.lifeOf(node, namespace)
+    History.look(life, namespace)
+    History.intact(observer.history, life, namespace)
     bounds(node, namespace)
   }
 }

@@ -75,6 +75,8 @@ export interface History {
   readonly lives: Map<string, Life>
   /** What was written under each stamp. */
   readonly written: Map<string, Written>
+  /** What is received is not judged. */
+  readonly forged: boolean
   /** The life of this member's namespace as it is now. */
   readonly lifeOf: (node: Node, namespace: Namespace) => Life
   /** Throws the first violation that was seen in a fold. */
@@ -304,6 +306,7 @@ export const record = (
     namespace,
     lives,
     written,
+    forged,
     lifeOf: (node, { replica }) => lifeOf(node.name, node.member.id, replica.incarnation),
     verify: () => {
       if (violation !== undefined) throw violation
@@ -338,11 +341,18 @@ const inspect = (life: Life, entry: Entry, judgedMillis: number, report: Report)
   }
 }
 
-/** Inspects all that can be read at a member now, its bytes among it. Throws `Violation`. */
+/** Inspects all that can be read at a member now. Throws `Violation`. */
 export const look = (life: Life, { replica }: Pick<Namespace, "replica">, report: Report = fail): void => {
+  for (const entry of Replica.entries(replica, replica.judgedMillis)) inspect(life, entry, replica.judgedMillis, report)
+}
+
+/** Invariant 4: the bytes of what can be read at a member are those that were written. */
+export const intact = ({ forged }: History, life: Life, { replica }: Pick<Namespace, "replica">): void => {
+  if (forged) return
   for (const entry of Replica.entries(replica, replica.judgedMillis)) {
-    inspect(life, entry, replica.judgedMillis, report)
-    if (crc32(entry.value) !== entry.crc) report(4, `${life.name} holds other bytes for ${show(entry.key, entry)}`)
+    if (crc32(entry.value) !== entry.crc) {
+      throw new Violation(4, `${life.name} holds other bytes for ${show(entry.key, entry)}`)
+    }
   }
 }
 
