@@ -10,8 +10,10 @@ import type * as Scope from "effect/Scope"
 import type { Configuration, Options } from "../domain/Configuration.ts"
 import type { McCacheError } from "../domain/McCacheError.ts"
 import * as McCacheErrors from "../domain/McCacheError.ts"
+import { CoarseClock } from "../services/CoarseClock.ts"
 import * as Member from "../services/Member.ts"
 import { Network } from "../services/Network.ts"
+import * as CoarseClockNode from "./CoarseClockNode.ts"
 import * as HostProcessNode from "./HostProcessNode.ts"
 import * as Interfaces from "./Interfaces.ts"
 import * as Logging from "./Logging.ts"
@@ -79,7 +81,8 @@ export const member = (
   Effect.clockWith((clock) =>
     opened(options, sources, (configuration) => Effect.map(network(configuration, { unref }), ({ layer }) => layer))
       .pipe(
-        Effect.provideService(Clock.Clock, unref === true ? UnrefClock.make(clock) : clock)
+        Effect.provideService(Clock.Clock, unref === true ? UnrefClock.make(clock) : clock),
+        Effect.provideService(CoarseClock, CoarseClockNode.of(clock))
       )
   )
 

@@ -332,7 +332,7 @@ export const make = (host: Host): AntiEntropy => {
     }
     const times = (state.differing.get(member.id) ?? 0) + 1
     state.differing.set(member.id, times)
-    const quiet = time.ticks() - namespace.changedTicks >= quietMillis
+    const quiet = namespace.isQuiet(quietMillis)
     if (times >= 2 && (quiet || times >= differingPatience) && !state.wanted.has(member.id)) {
       state.wanted.set(member.id, time.ticks() + host.random() * protocol.repairDelayMillisMax)
     }

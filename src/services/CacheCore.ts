@@ -13,7 +13,7 @@ import * as StampOf from "../domain/Stamp.ts"
 import type { Stamp } from "../domain/Stamp.ts"
 import * as TimeInput from "../domain/TimeInput.ts"
 import type { Counters } from "./Counters.ts"
-import type { MemberTime } from "./MemberTime.ts"
+import { glanceMarginMillis, type MemberTime } from "./MemberTime.ts"
 import type { Namespace } from "./Namespace.ts"
 import type { ValueCodec } from "./ValueCodec.ts"
 
@@ -131,15 +131,22 @@ export class CacheCore<V> {
   }
 
   get(key: Key.Key): V | undefined {
-    this.#check(key)
-    const now = this.#time.now()
-    const entry = Replica.get(this.namespace.replica, key, now)
-    const tally = this.namespace.tally
-    tally.lookups++
+    this.#open()
+    const { replica, tally } = this.namespace
+    let now = this.#time.glance()
+    let entry = Replica.get(replica, key, now)
+    if (entry !== undefined && mayHaveExpired(entry, now)) {
+      now = this.#time.now()
+      entry = Replica.get(replica, key, now)
+    }
+    // What is there has a key that is one.
     if (entry === undefined) {
+      requireKey(key)
+      tally.lookups++
       tally.misses++
       return undefined
     }
+    tally.lookups++
     entry.lookedUpAt = now
     if (entry.decoded !== notDecoded) return entry.decoded as V
     const value = this.#value(entry)
@@ -161,8 +168,13 @@ export class CacheCore<V> {
   }
 
   has(key: Key.Key): boolean {
-    this.#check(key)
-    return Replica.peek(this.namespace.replica, key, this.#time.now()) !== undefined
+    this.#open()
+    const { replica } = this.namespace
+    const now = this.#time.glance()
+    const entry = Replica.peek(replica, key, now)
+    if (entry === undefined) requireKey(key)
+    else if (mayHaveExpired(entry, now)) return Replica.peek(replica, key, this.#time.now()) !== undefined
+    return entry !== undefined
   }
 
   metadata(key: Key.Key): Metadata | undefined {
@@ -233,9 +245,8 @@ export class CacheCore<V> {
 
   // ------------------------------------------------------------------------------------------------ writing
 
-  #expiresAt(ttl: Duration.Input | undefined, now: number): number {
-    const millis = ttl === undefined ? this.namespace.ttlMillis : TimeInput.ttlMillis(ttl)
-    return millis === 0 ? 0 : now + millis
+  #ttlMillis(ttl: Duration.Input | undefined): number {
+    return ttl === undefined ? this.namespace.ttlMillis : TimeInput.ttlMillis(ttl)
   }
 
   /** Encodes a value, or says why it cannot be stored. */
@@ -256,9 +267,9 @@ export class CacheCore<V> {
 
   set(given: Key.Key, value: V, options?: SetOptions): void {
     const key = this.#stored(given)
-    const expiresAt = this.#expiresAt(options?.ttl, this.#time.now())
+    const millis = this.#ttlMillis(options?.ttl)
     const bytes = this.#encode(key, value)
-    this.namespace.set(key, bytes, crc32(bytes), expiresAt)
+    this.namespace.set(key, bytes, crc32(bytes), millis, this.#time.now())
   }
 
   /** Stores all or, when one of them cannot be stored, none. */
@@ -269,8 +280,9 @@ export class CacheCore<V> {
       const key = this.#stored(given)
       encoded.push([key, this.#encode(key, value)])
     }
-    const expiresAt = this.#expiresAt(options?.ttl, this.#time.now())
-    for (const [key, bytes] of encoded) this.namespace.set(key, bytes, crc32(bytes), expiresAt)
+    const millis = this.#ttlMillis(options?.ttl)
+    const now = this.#time.now()
+    for (const [key, bytes] of encoded) this.namespace.set(key, bytes, crc32(bytes), millis, now)
   }
 
   setDefault(key: Key.Key, value: V, options?: SetOptions): V {
@@ -325,7 +337,7 @@ export class CacheCore<V> {
       store: (value) => {
         if (this.#closed()) return
         const bytes = this.#encode(key, value)
-        this.namespace.fill(key, filling, bytes, crc32(bytes), this.#expiresAt(options?.ttl, this.#time.now()))
+        this.namespace.fill(key, filling, bytes, crc32(bytes), this.#ttlMillis(options?.ttl))
       },
       end: () => this.namespace.endFill(key, filling),
       overtaken: () => filling.touched
@@ -344,6 +356,10 @@ export class CacheCore<V> {
     return checksumOf(this.namespace, this.#time.now(), key)
   }
 }
+
+/** Whether only the exact time tells if the entry has expired. */
+const mayHaveExpired = (entry: Record.Entry, glanced: number): boolean =>
+  entry.expiresAt !== 0 && entry.expiresAt - glanced < glanceMarginMillis
 
 /** Throws `InvalidKey` for what cannot be a key. */
 export const requireKey = (key: unknown): void => {

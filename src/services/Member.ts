@@ -25,6 +25,7 @@ import { attempt } from "./Attempt.ts"
 import { CacheCore, closedError, requireKey } from "./CacheCore.ts"
 import type { ChangedSinceRead } from "./Changes.ts"
 import type { ClusterEvent } from "./ClusterEvent.ts"
+import { CoarseClock } from "./CoarseClock.ts"
 import * as Counters from "./Counters.ts"
 import { Entropy } from "./Entropy.ts"
 import { type Gathered, type GatherOptions, type MemberInfo } from "./Gather.ts"
@@ -108,7 +109,7 @@ export const make = Effect.fnUntraced(function*(
   const outer = yield* Effect.scope
   const scope = yield* Scope.make()
   const { protocol } = configuration
-  const time = MemberTime.make(clock)
+  const time = MemberTime.make(clock, yield* CoarseClock)
   const random = (): number => randomness.nextDoubleUnsafe()
   const self = MemberIds.read(entropy(16), 0)
   const keys = Redacted.value(configuration.cryptoKeys)

@@ -5,19 +5,28 @@
  */
 import type * as Clock from "effect/Clock"
 import * as Stamp from "../domain/Stamp.ts"
+import type { Coarsen } from "./CoarseClock.ts"
+
+/**
+ * What is due no sooner than this after a `glance` is not due. A glance lags by no more than a turn of the event loop lasts, and
+ * whose turns last this long is nearly taken for dead by the others.
+ */
+export const glanceMarginMillis = 10_000
 
 export interface MemberTime {
   /** This member's own clock, whole Unix milliseconds. */
   readonly physical: () => number
   /** Physical time plus the correction. */
   readonly now: () => number
+  /** `now` as lookups read it: it may lag, by less than `glanceMarginMillis`. */
+  readonly glance: () => number
   /** Monotonic milliseconds from an arbitrary start. */
   readonly ticks: () => number
   readonly correctionMillis: () => number
   readonly correct: (millis: number) => void
 }
 
-export const make = (clock: Clock.Clock): MemberTime => {
+export const make = (clock: Clock.Clock, coarsen: Coarsen): MemberTime => {
   let correction = 0
   // A clock that was never set counts from the day from which stamps count: before it there are none, and everything that
   // others write would be too far ahead.
@@ -25,9 +34,11 @@ export const make = (clock: Clock.Clock): MemberTime => {
     const millis = Math.floor(clock.currentTimeMillisUnsafe())
     return millis < Stamp.epochMillis ? Stamp.epochMillis + millis : millis
   }
+  const coarse = coarsen(physical)
   return {
     physical,
     now: () => physical() + correction,
+    glance: () => coarse() + correction,
     ticks: () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6,
     correctionMillis: () => correction,
     correct: (millis) => {

@@ -94,12 +94,12 @@ export class Namespace {
   readonly refusedMembers = new Set<MemberId>()
   /** Whether this member knows what the cluster knew when it opened the namespace. */
   caughtUp = false
-  /** When the replica last changed, in ticks. */
-  changedTicks = 0
   readonly changes: Changes.Changes
   /** Keys that await sending but of which nothing is held any more, with the clocks of their stamps. */
   readonly goneUnsent = new Map<Key, number>()
   readonly #host: Host
+  /** When the replica last changed, by this member's time. */
+  #changedMillis = 0
   readonly #filling = new Map<Key, Array<Filling>>()
   /** What the fold in hand has not done yet. */
   #folding: Array<Delivery> = []
@@ -155,9 +155,8 @@ export class Namespace {
 
   // ---------------------------------------------------------------------------------------------- local writes
 
-  /** Stores an encoded value under a stamp of now. Returns the stamp's clock. */
-  set(key: Key, value: Uint8Array, crc: number, expiresAt: number): number {
-    const now = this.#host.time.now()
+  /** Stores an encoded value under a stamp of now, for so long; 0 is for ever. Returns the stamp's clock. */
+  set(key: Key, value: Uint8Array, crc: number, ttlMillis: number, now: number): number {
     const clock = Replica.stamp(this.replica, now)
     // Modes 0 and 2 may have forgotten this write when a computation that began before it ends.
     this.#touch(key)
@@ -166,14 +165,14 @@ export class Namespace {
       key,
       clock,
       writer: this.#host.self,
-      expiresAt,
+      expiresAt: ttlMillis === 0 ? 0 : now + ttlMillis,
       crc,
       value,
       origin: "local"
     }, now)
     // Expired at once, by a clock that ran back: in mode 2 nothing else would tell the others.
     if (this.options.mode === 2 && Replica.record(this.replica, key) === undefined) this.goneUnsent.set(key, clock)
-    this.#send(key)
+    this.#send(key, now)
     return clock
   }
 
@@ -187,7 +186,7 @@ export class Namespace {
     Replica.apply(this.replica, { _tag: "Del", key, clock, writer: this.#host.self, origin: "local" }, now)
     // Mode 2 keeps no tombstone that the Multicaster could read the delete from.
     if (this.options.mode === 2) this.goneUnsent.set(key, clock)
-    this.#send(key)
+    this.#send(key, now)
     return held
   }
 
@@ -207,13 +206,19 @@ export class Namespace {
 
   #clearTo(clock: number, origin: Replica.Origin): void {
     const clear: Replica.Event = { _tag: "Clear", clock, writer: this.#host.self, origin }
-    if (Replica.apply(this.replica, clear, this.#host.time.now()) === "refused") return
+    const now = this.#host.time.now()
+    if (Replica.apply(this.replica, clear, now) === "refused") return
     for (const fillings of this.#filling.values()) for (const filling of fillings) filling.touched = true
-    this.changedTicks = this.#host.time.ticks()
+    this.#changedMillis = now
   }
 
-  #send(key: Key): void {
-    this.changedTicks = this.#host.time.ticks()
+  /** Whether nothing was written or removed for so long. A clock that jumped may say so too early: never too late. */
+  isQuiet(millis: number): boolean {
+    return Math.abs(this.#host.time.now() - this.#changedMillis) >= millis
+  }
+
+  #send(key: Key, now: number): void {
+    this.#changedMillis = now
     if (!this.outbox.add(key)) {
       this.#host.counters.outboxOverflows++
       this.dropUnsent()
@@ -240,21 +245,22 @@ export class Namespace {
   }
 
   /** Stores what was computed, unless something newer arrived meanwhile. Whether it was stored. */
-  fill(key: Key, filling: Filling, value: Uint8Array, crc: number, expiresAt: number): boolean {
+  fill(key: Key, filling: Filling, value: Uint8Array, crc: number, ttlMillis: number): boolean {
     if (filling.touched) return false
+    const now = this.#host.time.now()
     const outcome = Replica.apply(this.replica, {
       _tag: "Put",
       key,
       clock: filling.clock,
       writer: this.#host.self,
-      expiresAt,
+      expiresAt: ttlMillis === 0 ? 0 : now + ttlMillis,
       crc,
       value,
       origin: "fill"
-    }, this.#host.time.now())
+    }, now)
     if (outcome !== "stored") return false
     // In mode 2 values never travel and a fill changes nothing for the others.
-    if (this.options.mode !== 2) this.#send(key)
+    if (this.options.mode !== 2) this.#send(key, now)
     return true
   }
 
@@ -419,7 +425,7 @@ export class Namespace {
   }
 
   #changed(now: number): void {
-    this.changedTicks = this.#host.time.ticks()
+    this.#changedMillis = now
     const tally = this.tally
     const elapsed = now - tally.changedAt
     if (tally.changedAt > 0 && elapsed <= this.#host.callbackWindowMillis) {

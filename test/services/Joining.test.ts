@@ -10,7 +10,14 @@ const start = () => {
   let ticks = 1_000
   let announced = 0
   const joining = Joining.make({
-    time: { physical: () => ticks, now: () => ticks, ticks: () => ticks, correctionMillis: () => 0, correct: () => {} },
+    time: {
+      physical: () => ticks,
+      now: () => ticks,
+      glance: () => ticks,
+      ticks: () => ticks,
+      correctionMillis: () => 0,
+      correct: () => {}
+    },
     protocol,
     membership: Membership.make("a".repeat(32), protocol),
     announce: () => void announced++,

@@ -6,12 +6,13 @@ import * as TestClock from "effect/testing/TestClock"
 import * as HybridClock from "../../src/domain/HybridClock.ts"
 import * as Membership from "../../src/domain/Membership.ts"
 import * as Protocol from "../../src/domain/Protocol.ts"
+import { CoarseClock } from "../../src/services/CoarseClock.ts"
 import * as MemberTime from "../../src/services/MemberTime.ts"
 import * as OthersClocks from "../../src/services/OthersClocks.ts"
 
 const make = Effect.fnUntraced(function*(members: number) {
   const protocol = Protocol.make()
-  const time = MemberTime.make(yield* Clock.Clock)
+  const time = MemberTime.make(yield* Clock.Clock, yield* CoarseClock)
   const membership = Membership.make("self", protocol)
   for (let index = 0; index < members; index++) {
     Membership.add(membership, {

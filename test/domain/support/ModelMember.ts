@@ -58,6 +58,7 @@ export class Member {
         time: {
           physical: () => this.now(),
           now: () => this.now(),
+          glance: () => this.now(),
           ticks: () => time.now,
           correctionMillis: () => 0,
           correct: () => {}

@@ -139,9 +139,9 @@ export class World {
       case "set": {
         if (!this.#fits(member, action.key, action.large)) return undefined
         const value = this.#births.length
-        const expiresAt = action.ttl === 0 ? 0 : member.now() + action.ttl
         // The number is the place in the list of births.
-        const clock = namespace.set(this.keys[action.key], encode(value, action.large), value, expiresAt)
+        const bytes = encode(value, action.large)
+        const clock = namespace.set(this.keys[action.key], bytes, value, action.ttl, member.now())
         raise(this.#newest, action.key, { clock, writer: member.id })
         return this.#born(action.key, clock, member, false)
       }
@@ -289,8 +289,7 @@ export class World {
       namespace.endFill(this.keys[key], filling)
       return undefined
     }
-    const expiresAt = ttl === 0 ? 0 : member.now() + ttl
-    const stored = namespace.fill(this.keys[key], filling, encode(value, large), value, expiresAt)
+    const stored = namespace.fill(this.keys[key], filling, encode(value, large), value, ttl)
     namespace.endFill(this.keys[key], filling)
     this.count(stored ? "fill stored" : filling.touched ? "fill overtaken" : "fill superseded")
     return undefined
