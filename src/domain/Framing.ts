@@ -48,30 +48,45 @@ const partOverhead = (recordId: number, total: number): number => 1 + Varint.siz
 export class Packer {
   readonly #bodyBytesMax: number
   readonly #ids: RecordIds
-  readonly #scratch: Uint8Array
+  readonly #scratch: Buffer
   #used = 0
 
   constructor(options: { readonly bodyBytesMax: number; readonly ids: RecordIds }) {
     Invariant.check(options.bodyBytesMax >= 64, "a body holds at least 64 bytes of pieces")
     this.#bodyBytesMax = options.bodyBytesMax
     this.#ids = options.ids
-    this.#scratch = new Uint8Array(options.bodyBytesMax)
+    this.#scratch = Buffer.alloc(options.bodyBytesMax)
   }
 
   /** Adds a record, whose bytes are copied. Returns the pieces of the bodies that became full. */
   add(record: Uint8Array): ReadonlyArray<Uint8Array> {
-    const needed = 1 + Varint.size(record.length) + record.length
-    if (needed > this.#bodyBytesMax) return this.#cut(record)
-    let full: ReadonlyArray<Uint8Array> = none
+    const full: Array<Uint8Array> = []
+    const at = this.place(record.length, full)
+    if (at < 0) return this.#cut(record)
+    this.#scratch.set(record, at)
+    return full
+  }
+
+  /** The bytes of the body in work: what `place` gave is written here. */
+  get target(): Uint8Array {
+    return this.#scratch
+  }
+
+  /**
+   * Makes room in the body in work for a record of so many bytes, and says where it begins; -1 when no body has room for it.
+   * A body that became full for it is added to `full`.
+   */
+  place(length: number, full: Array<Uint8Array>): number {
+    const needed = 1 + Varint.size(length) + length
+    if (needed > this.#bodyBytesMax) return -1
     if (this.#used + needed > this.#bodyBytesMax) {
       const rest = this.flush()
-      if (rest !== undefined) full = [rest]
+      if (rest !== undefined) full.push(rest)
     }
     this.#scratch[this.#used] = pieceWhole
-    const at = Varint.write(this.#scratch, this.#used + 1, record.length)
-    this.#scratch.set(record, at)
-    this.#used = at + record.length
-    return full
+    const at = Varint.write(this.#scratch, this.#used + 1, length)
+    this.#used = at + length
+    return at
   }
 
   /** Whether no record waits for a body to be full. */
@@ -82,7 +97,8 @@ export class Packer {
   /** The pieces that are left over, if any. */
   flush(): Uint8Array | undefined {
     if (this.#used === 0) return undefined
-    const pieces = this.#scratch.slice(0, this.#used)
+    const pieces = new Uint8Array(this.#used)
+    pieces.set(this.#scratch.subarray(0, this.#used))
     this.#used = 0
     return pieces
   }
@@ -110,8 +126,6 @@ export class Packer {
   }
 }
 
-const none: ReadonlyArray<Uint8Array> = []
-
 /** The length of a control body that holds one whole record of this length. */
 export const controlBodyBytes = (recordBytes: number): number =>
   bodyPrefixBytes.control + 1 + Varint.size(recordBytes) + recordBytes
@@ -135,10 +149,11 @@ export const controlBody = (pieces: Uint8Array): Uint8Array => {
   return body
 }
 
-/** Told what a body holds, in order. Records and parts are views of the body. */
+/** Told what a body holds, in order. The bytes of parts are views of the body. */
 export interface Visitor {
   readonly data: (number: number, asks: boolean) => void
-  readonly whole: (record: Uint8Array) => void
+  /** A record: the bytes from `start` to `end`. */
+  readonly whole: (bytes: Uint8Array, start: number, end: number) => void
   readonly part: (part: Part) => void
 }
 
@@ -163,7 +178,7 @@ export const readBody = (body: Uint8Array, visitor: Visitor): boolean => {
       const from = reader.at
       if (reader.failed || length > body.length - from) return false
       reader.at = from + length
-      visitor.whole(body.subarray(from, from + length))
+      visitor.whole(body, from, from + length)
     } else if (piece === piecePart) {
       const recordId = reader.next()
       const total = reader.next()

@@ -20,9 +20,8 @@ export const dateType = 0xff
 const remaining = new Float64Array(depthMax + 1)
 const inMap = new Uint8Array(depthMax + 1)
 
-/** Whether the bytes from `from` on are exactly one acceptable value. Never throws, allocates nothing. */
-export const isAcceptable = (bytes: Uint8Array, from = 0): boolean => {
-  const end = bytes.length
+/** Whether the bytes from `from` to `end` are exactly one acceptable value. Never throws, allocates nothing. */
+export const isAcceptable = (bytes: Uint8Array, from = 0, end = bytes.length): boolean => {
   let position = from
   let depth = 0
   remaining[0] = 1
@@ -70,22 +69,22 @@ export const isAcceptable = (bytes: Uint8Array, from = 0): boolean => {
           break
         case 0xc4: // bin 8
         case 0xd9: // str 8
-          skip = 1 + length(bytes, position, 1)
+          skip = 1 + length(bytes, position, 1, end)
           break
         case 0xc5: // bin 16
         case 0xda: // str 16
-          skip = 2 + length(bytes, position, 2)
+          skip = 2 + length(bytes, position, 2, end)
           break
         case 0xc6: // bin 32
         case 0xdb: // str 32
-          skip = 4 + length(bytes, position, 4)
+          skip = 4 + length(bytes, position, 4, end)
           break
         case 0xdc: // array 16
         case 0xdd: // array 32
         case 0xde: // map 16
         case 0xdf: { // map 32
           const lengthBytes = token === 0xdc || token === 0xde ? 2 : 4
-          items = length(bytes, position, lengthBytes) * (token >= 0xde ? 2 : 1)
+          items = length(bytes, position, lengthBytes, end) * (token >= 0xde ? 2 : 1)
           position += lengthBytes
           break
         }
@@ -120,8 +119,8 @@ export const isAcceptable = (bytes: Uint8Array, from = 0): boolean => {
 }
 
 /** A big-endian length; more than any bytes hold when it is cut off. */
-const length = (bytes: Uint8Array, at: number, lengthBytes: number): number => {
-  if (at + lengthBytes > bytes.length) return Infinity
+const length = (bytes: Uint8Array, at: number, lengthBytes: number, end: number): number => {
+  if (at + lengthBytes > end) return Infinity
   let value = 0
   for (let index = at; index < at + lengthBytes; index++) value = value * 256 + bytes[index]
   return value

@@ -57,7 +57,8 @@ export const Put = Schema.TaggedStruct("PUT", {
   writer: MemberId,
   expiresAt: Natural,
   crc: Unsigned32,
-  value: Schema.UndefinedOr(Schema.Uint8Array)
+  /** Packed. */
+  value: Schema.UndefinedOr(Schema.Union([Schema.String, Schema.Uint8Array]))
 })
 export type Put = typeof Put.Type
 

@@ -28,6 +28,7 @@ import * as Key from "./Key.ts"
 import * as MemberId from "./MemberId.ts"
 import type { Control, Operation, Write } from "./Operation.ts"
 import * as Op from "./Operation.ts"
+import * as Packed from "./Packed.ts"
 import type * as Stamp from "./Stamp.ts"
 
 const flagNumberKey = 1
@@ -40,27 +41,47 @@ const textEncoder = new TextEncoder()
 // a key would arrive as another one.
 const textDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 
-let scratch = new Uint8Array(4_096)
-let view = new DataView(scratch.buffer)
+const float = new Float64Array(1)
+/** The bytes of `float`, in the order of this machine. */
+const floatBytes = new Uint8Array(float.buffer)
+const littleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1
 
-const reserve = (bytes: number): void => {
-  if (scratch.length >= bytes) return
-  scratch = new Uint8Array(Math.max(bytes, scratch.length * 2))
-  view = new DataView(scratch.buffer)
+const writeFloat = (value: number, target: Uint8Array, at: number): number => {
+  float[0] = value
+  for (let index = 0; index < 8; index++) target[at + index] = floatBytes[littleEndian ? 7 - index : index]
+  return at + 8
 }
 
-/** Writes UTF-8 at `at`; most keys are ASCII, for which a loop is faster than the encoder. Returns the bytes written. */
-const writeText = (text: string, at: number): number => {
-  if (text.length <= 48) {
-    let index = 0
-    for (; index < text.length; index++) {
-      const unit = text.charCodeAt(index)
-      if (unit > 0x7f) break
-      scratch[at + index] = unit
-    }
-    if (index === text.length) return index
-  }
-  return textEncoder.encodeInto(text, scratch.subarray(at)).written
+const readFloat = (bytes: Uint8Array, at: number): number => {
+  for (let index = 0; index < 8; index++) floatBytes[littleEndian ? 7 - index : index] = bytes[at + index]
+  return float[0]
+}
+
+const write16 = (value: number, target: Uint8Array, at: number): number => {
+  target[at] = value >> 8
+  target[at + 1] = value
+  return at + 2
+}
+
+const write32 = (value: number, target: Uint8Array, at: number): number => {
+  target[at] = value >>> 24
+  target[at + 1] = value >>> 16
+  target[at + 2] = value >>> 8
+  target[at + 3] = value
+  return at + 4
+}
+
+const read16 = (bytes: Uint8Array, at: number): number => (bytes[at] << 8) | bytes[at + 1]
+
+const read32 = (bytes: Uint8Array, at: number): number =>
+  ((bytes[at] << 24) | (bytes[at + 1] << 16) | (bytes[at + 2] << 8) | bytes[at + 3]) >>> 0
+
+/** Writes UTF-8 at `at`, of so many bytes: as many as units say that all are ASCII, for which a loop is fastest. */
+const writeText = (text: string, bytes: number, target: Uint8Array, at: number): number => {
+  if (bytes === text.length && bytes <= 48) {
+    for (let index = 0; index < bytes; index++) target[at + index] = text.charCodeAt(index)
+  } else textEncoder.encodeInto(text, target.subarray(at, at + bytes))
+  return at + bytes
 }
 
 /** Names of namespaces repeat: one of the last few is compared byte by byte instead of decoded anew. */
@@ -95,112 +116,113 @@ const readText = (bytes: Uint8Array, from: number, length: number): string => {
   return textDecoder.decode(bytes.subarray(from, from + length))
 }
 
-/** Encodes a write into the scratch buffer and returns a view of it, valid until the next call. */
-export const encodeWrite = (operation: Write, sender: Stamp.MemberId): Uint8Array => {
+/** The bytes that a write's record takes. */
+export const writeBytes = (operation: Write, sender: Stamp.MemberId): number => {
+  const bytes = 10 + Key.bytes(operation.namespace) + (operation.writer === sender ? 0 : 16)
+  if (operation._tag === "CLEAR") return bytes
+  const keyed = bytes + (typeof operation.key === "string" ? 2 : 0) + Key.bytes(operation.key)
+  if (operation._tag === "DEL") return keyed
+  return keyed + (operation.expiresAt === 0 ? 4 : 10) + (operation.value === undefined ? 0 : operation.value.length)
+}
+
+/** Writes the record of a write at `at`, where there must be room for `writeBytes` of it. */
+export const writeInto = (operation: Write, sender: Stamp.MemberId, target: Uint8Array, start: number): void => {
   const value = operation._tag === "PUT" ? operation.value : undefined
-  reserve(64 + 3 * operation.namespace.length + 3 * Key.keyBytesMax + (value === undefined ? 0 : value.length))
   const foreign = operation.writer !== sender
   const key = operation._tag === "CLEAR" ? undefined : operation.key
   const expiresAt = operation._tag === "PUT" ? operation.expiresAt : 0
-  scratch[0] = Op.tags[operation._tag]
-  scratch[1] = (typeof key === "number" ? flagNumberKey : 0) | (foreign ? flagWriter : 0) |
+  const nameBytes = Key.bytes(operation.namespace)
+  target[start] = Op.tags[operation._tag]
+  target[start + 1] = (typeof key === "number" ? flagNumberKey : 0) | (foreign ? flagWriter : 0) |
     (value === undefined ? 0 : flagValue) | (expiresAt === 0 ? 0 : flagExpiry)
-  const nameBytes = writeText(operation.namespace, 3)
-  scratch[2] = nameBytes
-  let at = 3 + nameBytes
-  scratch[at] = Math.floor(operation.clock / 0x1_0000_0000_0000)
-  view.setUint16(at + 1, Math.floor(operation.clock / 0x1_0000_0000) & 0xffff)
-  view.setUint32(at + 3, operation.clock >>> 0)
-  at += 7
+  target[start + 2] = nameBytes
+  let at = writeText(operation.namespace, nameBytes, target, start + 3)
+  const high = Math.floor(operation.clock / 0x1_0000_0000)
+  target[at] = high >>> 16
+  at = write16(high & 0xffff, target, at + 1)
+  at = write32(operation.clock >>> 0, target, at)
   if (foreign) {
-    MemberId.write(operation.writer, scratch, at)
+    MemberId.write(operation.writer, target, at)
     at += 16
   }
-  if (typeof key === "number") {
-    view.setFloat64(at, key)
-    at += 8
-  } else if (key !== undefined) {
-    const keyBytes = writeText(key, at + 2)
-    view.setUint16(at, keyBytes)
-    at += 2 + keyBytes
+  if (typeof key === "number") at = writeFloat(key, target, at)
+  else if (key !== undefined) {
+    const keyBytes = Key.bytes(key)
+    at = writeText(key, keyBytes, target, write16(keyBytes, target, at))
   }
-  if (operation._tag === "PUT") {
-    if (expiresAt !== 0) {
-      view.setUint16(at, Math.floor(expiresAt / 0x1_0000_0000))
-      view.setUint32(at + 2, expiresAt >>> 0)
-      at += 6
-    }
-    view.setUint32(at, operation.crc)
-    at += 4
-    if (value !== undefined) {
-      scratch.set(value, at)
-      at += value.length
-    }
+  if (operation._tag !== "PUT") return
+  if (expiresAt !== 0) {
+    at = write16(Math.floor(expiresAt / 0x1_0000_0000), target, at)
+    at = write32(expiresAt >>> 0, target, at)
   }
-  return scratch.subarray(0, at)
+  at = write32(operation.crc, target, at)
+  if (value !== undefined) Packed.write(value, target, at)
+}
+
+/** Encodes a write into bytes of its own. */
+export const encodeWrite = (operation: Write, sender: Stamp.MemberId): Uint8Array => {
+  const record = new Uint8Array(writeBytes(operation, sender))
+  writeInto(operation, sender, record, 0)
+  return record
 }
 
 /** The most bytes that a write's record needs beyond its value. */
 export const writeOverheadBytesMax = 64 + 3 * Op.namespaceLengthMax + Key.keyBytesMax
 
-const decodeWrite = (record: Uint8Array, sender: Stamp.MemberId): Write | undefined => {
-  const tag = record[0]
-  const flags = record[1]
-  const nameBytes = record[2]
-  let at = 3 + nameBytes
-  if (flags > 15 || record.length < at + 7) return undefined
-  const input = new DataView(record.buffer, record.byteOffset, record.byteLength)
-  const namespace = readName(record, 3, nameBytes)
+/** Reads a write from `from` to `to`. */
+const decodeWrite = (bytes: Uint8Array, from: number, to: number, sender: Stamp.MemberId): Write | undefined => {
+  const tag = bytes[from]
+  const flags = bytes[from + 1]
+  const nameBytes = bytes[from + 2]
+  let at = from + 3 + nameBytes
+  if (flags > 15 || to < at + 7) return undefined
+  const namespace = readName(bytes, from + 3, nameBytes)
   if (namespace.length > Op.namespaceLengthMax) return undefined
-  const high = record[at]
+  const high = bytes[at]
   if (high > 0x1f) return undefined
-  const clock = high * 0x1_0000_0000_0000 + input.getUint16(at + 1) * 0x1_0000_0000 + input.getUint32(at + 3)
+  const clock = (high * 0x1_0000 + read16(bytes, at + 1)) * 0x1_0000_0000 + read32(bytes, at + 3)
   at += 7
   let writer = sender
   if ((flags & flagWriter) !== 0) {
-    if (record.length < at + 16) return undefined
-    writer = MemberId.read(record, at)
+    if (to < at + 16) return undefined
+    writer = MemberId.read(bytes, at)
     at += 16
   }
   if (tag === Op.tags.CLEAR) {
-    return at === record.length && (flags & ~flagWriter) === 0
-      ? { _tag: "CLEAR", namespace, clock, writer }
-      : undefined
+    return at === to && (flags & ~flagWriter) === 0 ? { _tag: "CLEAR", namespace, clock, writer } : undefined
   }
   let key: Key.Key
   if ((flags & flagNumberKey) !== 0) {
-    if (record.length < at + 8) return undefined
-    key = input.getFloat64(at)
+    if (to < at + 8) return undefined
+    key = readFloat(bytes, at)
     at += 8
   } else {
-    if (record.length < at + 2) return undefined
-    const keyBytes = input.getUint16(at)
+    if (to < at + 2) return undefined
+    const keyBytes = read16(bytes, at)
     at += 2
-    if (keyBytes > Key.keyBytesMax || record.length < at + keyBytes) return undefined
-    key = readText(record, at, keyBytes)
+    if (keyBytes > Key.keyBytesMax || to < at + keyBytes) return undefined
+    key = readText(bytes, at, keyBytes)
     at += keyBytes
   }
   if (key === "" || (typeof key === "number" && !Number.isFinite(key))) return undefined
   if (tag === Op.tags.DEL) {
-    return at === record.length && (flags & (flagValue | flagExpiry)) === 0
+    return at === to && (flags & (flagValue | flagExpiry)) === 0
       ? { _tag: "DEL", namespace, key, clock, writer }
       : undefined
   }
   let expiresAt = 0
   if ((flags & flagExpiry) !== 0) {
-    if (record.length < at + 6) return undefined
-    expiresAt = input.getUint16(at) * 0x1_0000_0000 + input.getUint32(at + 2)
+    if (to < at + 6) return undefined
+    expiresAt = read16(bytes, at) * 0x1_0000_0000 + read32(bytes, at + 2)
     at += 6
   }
-  if (record.length < at + 4) return undefined
-  const crc = input.getUint32(at)
+  if (to < at + 4) return undefined
+  const crc = read32(bytes, at)
   at += 4
   if ((flags & flagValue) === 0) {
-    return at === record.length
-      ? { _tag: "PUT", namespace, key, clock, writer, expiresAt, crc, value: undefined }
-      : undefined
+    return at === to ? { _tag: "PUT", namespace, key, clock, writer, expiresAt, crc, value: undefined } : undefined
   }
-  return { _tag: "PUT", namespace, key, clock, writer, expiresAt, crc, value: record.subarray(at) }
+  return { _tag: "PUT", namespace, key, clock, writer, expiresAt, crc, value: Packed.hold(bytes, at, to) }
 }
 
 interface Codec<A> {
@@ -269,28 +291,34 @@ export const encodeControl = (operation: Control): Uint8Array => {
   return record
 }
 
-/** Whether a record is of a tag that there is in this version; it may be malformed all the same. */
-export const isKnown = (record: Uint8Array): boolean => tagOf.has(record[0])
+/** Whether the record that begins at `from` is of a tag that there is in this version; it may be malformed all the same. */
+export const isKnown = (bytes: Uint8Array, from = 0): boolean => tagOf.has(bytes[from])
 
-/** Whether a record is of one of the tags that strangers meet by. */
-export const isHandshake = (record: Uint8Array): boolean =>
-  record[0] === Op.tags.CHALLENGE || record[0] === Op.tags.PROOF
+/** Whether the record that begins at `from` is of one of the tags that strangers meet by. */
+export const isHandshake = (bytes: Uint8Array, from = 0): boolean =>
+  bytes[from] === Op.tags.CHALLENGE || bytes[from] === Op.tags.PROOF
 
-/** Decodes a record that `sender` sent. A `PUT`'s value is a view of the record. */
-export const decode = (record: Uint8Array, sender: Stamp.MemberId): Operation | undefined => {
-  if (record.length < 1) return undefined
-  if (record[0] <= Op.tags.CLEAR) {
-    if (record[0] === 0 || record.length < 3) return undefined
+/** Decodes the record from `from` to `to`, which `sender` sent. */
+export const decode = (
+  bytes: Uint8Array,
+  sender: Stamp.MemberId,
+  from = 0,
+  to = bytes.length
+): Operation | undefined => {
+  if (to - from < 1) return undefined
+  const first = bytes[from]
+  if (first <= Op.tags.CLEAR) {
+    if (first === 0 || to - from < 3) return undefined
     try {
-      return decodeWrite(record, sender)
+      return decodeWrite(bytes, from, to, sender)
     } catch {
       // Malformed UTF-8 is the one thing that the platform reports by throwing.
       return undefined
     }
   }
-  const tag = tagOf.get(record[0])
+  const tag = tagOf.get(first)
   if (tag === undefined || tag === "PUT" || tag === "DEL" || tag === "CLEAR") return undefined
-  return controls[tag].decode(record.subarray(1))
+  return controls[tag].decode(bytes.subarray(from + 1, to))
 }
 
 /** The codecs of the answers to requests. */

@@ -5,6 +5,7 @@
 import * as Hash from "./Hash.ts"
 import * as Keys from "./Key.ts"
 import type { Key } from "./Key.ts"
+import type { Packed } from "./Packed.ts"
 import type { MemberId } from "./Stamp.ts"
 
 /** Stands in `Entry.decoded` until the value is first read. */
@@ -21,7 +22,7 @@ export class Entry {
   readonly expiresAt: number
   readonly crc: number
   /** Encoded. */
-  readonly value: Uint8Array
+  readonly value: Packed
   /** Encoded key and value. */
   readonly bytes: number
   /** Whether it came from `getOrSet` here (mode 2: an invalidation reaches further for those). */
@@ -43,7 +44,7 @@ export class Entry {
     writer: MemberId,
     expiresAt: number,
     crc: number,
-    value: Uint8Array,
+    value: Packed,
     filled: boolean,
     updatedAt: number
   ) {

@@ -13,6 +13,7 @@
 import * as Digests from "./Digest.ts"
 import * as HybridClock from "./HybridClock.ts"
 import type { Key } from "./Key.ts"
+import * as Packed from "./Packed.ts"
 import type { Cause, Record } from "./Record.ts"
 import * as Replica from "./Replica.ts"
 import * as Stamp from "./Stamp.ts"
@@ -116,7 +117,7 @@ export const copies = (replica: Replica.Replica, keys: ReadonlyArray<Key>, nowMi
       kind: kindOf(record),
       expiresAt: record.expiresAt,
       crc: record.kind === "entry" ? record.crc : 0,
-      value: record.kind === "entry" ? record.value : undefined
+      value: record.kind === "entry" ? Packed.bytes(record.value) : undefined
     })
   }
   return found
@@ -247,7 +248,7 @@ export const onCopies = (self: Repair, theirs: ReadonlyArray<Copy>, nowMillis: n
         writer,
         expiresAt: copy.expiresAt,
         crc: copy.crc,
-        value: copy.value,
+        value: Packed.hold(copy.value, 0, copy.value.length),
         origin: "repair"
       }, nowMillis)
       : Replica.apply(self.replica, {

@@ -16,6 +16,7 @@ import * as Digest from "./Digest.ts"
 import * as HybridClock from "./HybridClock.ts"
 import * as Invariant from "./Invariant.ts"
 import type { Key } from "./Key.ts"
+import type { Packed } from "./Packed.ts"
 import type { Cause, Record } from "./Record.ts"
 import { Entry, hashOf, Tombstone } from "./Record.ts"
 import type { Event, Origin, Outcome } from "./ReplicaEvent.ts"
@@ -332,7 +333,7 @@ const collide = (
 const put = (
   self: Replica,
   event: Extract<Event, { readonly _tag: "Put" }>,
-  value: Uint8Array,
+  value: Packed,
   held: Record | undefined
 ): Outcome => {
   const { clock, expiresAt, key, origin, writer } = event

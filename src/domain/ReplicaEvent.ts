@@ -1,5 +1,6 @@
 /** The events that a replica is the fold of, and what each did. */
 import type { Key } from "./Key.ts"
+import type { Packed } from "./Packed.ts"
 import type { Cause } from "./Record.ts"
 import type { MemberId } from "./Stamp.ts"
 
@@ -16,7 +17,7 @@ export type Event =
     readonly expiresAt: number
     readonly crc: number
     /** Absent in mode 2, where only the news travels. */
-    readonly value: Uint8Array | undefined
+    readonly value: Packed | undefined
     readonly origin: Origin
   }
   | {

@@ -15,6 +15,7 @@ import * as TimeInput from "../domain/TimeInput.ts"
 import type { Counters } from "./Counters.ts"
 import { glanceMarginMillis, type MemberTime } from "./MemberTime.ts"
 import type { Namespace } from "./Namespace.ts"
+import type { Encoded } from "./TreeWriter.ts"
 import type { ValueCodec } from "./ValueCodec.ts"
 
 /** What is known of an entry. @category models */
@@ -250,9 +251,9 @@ export class CacheCore<V> {
   }
 
   /** Encodes a value, or says why it cannot be stored. */
-  #encode(key: Key.Key, value: V): Uint8Array {
-    const bytes = this.#codec.encode(value)
-    const size = Key.bytes(key) + bytes.length
+  #encode(key: Key.Key, value: V): Encoded {
+    const encoded = this.#codec.encode(value)
+    const size = Key.bytes(key) + encoded.value.length
     const bound = this.namespace.options.cacheSizeBytes
     if (size > bound) {
       throw McCacheError.make(
@@ -262,27 +263,27 @@ export class CacheCore<V> {
         } holds: raise cacheSize (MCCACHE_CACHE_SIZE) at every member, or store less.`
       )
     }
-    return bytes
+    return encoded
   }
 
   set(given: Key.Key, value: V, options?: SetOptions): void {
     const key = this.#stored(given)
     const millis = this.#ttlMillis(options?.ttl)
-    const bytes = this.#encode(key, value)
-    this.namespace.set(key, bytes, crc32(bytes), millis, this.#time.now())
+    const encoded = this.#encode(key, value)
+    this.namespace.set(key, encoded, millis, this.#time.now())
   }
 
   /** Stores all or, when one of them cannot be stored, none. */
   setMany(entries: Iterable<readonly [Key.Key, V]>, options?: SetOptions): void {
     this.#open()
-    const encoded: Array<readonly [Key.Key, Uint8Array]> = []
+    const all: Array<readonly [Key.Key, Encoded]> = []
     for (const [given, value] of entries) {
       const key = this.#stored(given)
-      encoded.push([key, this.#encode(key, value)])
+      all.push([key, this.#encode(key, value)])
     }
     const millis = this.#ttlMillis(options?.ttl)
     const now = this.#time.now()
-    for (const [key, bytes] of encoded) this.namespace.set(key, bytes, crc32(bytes), millis, now)
+    for (const [key, encoded] of all) this.namespace.set(key, encoded, millis, now)
   }
 
   setDefault(key: Key.Key, value: V, options?: SetOptions): V {
@@ -336,8 +337,7 @@ export class CacheCore<V> {
     return {
       store: (value) => {
         if (this.#closed()) return
-        const bytes = this.#encode(key, value)
-        this.namespace.fill(key, filling, bytes, crc32(bytes), this.#ttlMillis(options?.ttl))
+        this.namespace.fill(key, filling, this.#encode(key, value), this.#ttlMillis(options?.ttl))
       },
       end: () => this.namespace.endFill(key, filling),
       overtaken: () => filling.touched

@@ -146,10 +146,10 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<L
     let handshake = false
     Framing.readBody(body, {
       data: () => undefined,
-      whole: (record) => {
+      whole: (bytes, start, end) => {
         // Of a stranger nothing else is read: what it sends waits, and may cost little until it is trusted.
-        if (!sessions.trusted.has(header.sender) && !OperationCodec.isHandshake(record)) return
-        const operation = OperationCodec.decode(record, header.sender)
+        if (!sessions.trusted.has(header.sender) && !OperationCodec.isHandshake(bytes, start)) return
+        const operation = OperationCodec.decode(bytes, header.sender, start, end)
         if (operation === undefined) return
         if (operation._tag !== "CHALLENGE" && operation._tag !== "PROOF") {
           // What shares the datagram of an accepted PROOF, as the first ACK does: without it nothing is ever sent there.
@@ -236,14 +236,14 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<L
     let token: Token | undefined
     let skip = false
     touched.add(session)
-    const record = (bytes: Uint8Array): void => {
+    const record = (bytes: Uint8Array, start: number, end: number): void => {
       if (skip) return
-      const operation = OperationCodec.decode(bytes, session.id)
+      const operation = OperationCodec.decode(bytes, session.id, start, end)
       if (operation === undefined) {
         counters.refused.malformed++
         // A later version may know more tags. But no member sends what is no operation, and to find that out may take
         // milliseconds, as the decoder makes room for up to 2^20 items that are only claimed: the rest is not read.
-        if (OperationCodec.isKnown(bytes)) {
+        if (OperationCodec.isKnown(bytes, start)) {
           skip = true
           if (token !== undefined) token.refused = true
         }
@@ -271,7 +271,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<L
         const offer = Reassembly.offer(session.reassembly, part, now)
         switch (offer._tag) {
           case "Whole":
-            record(offer.record)
+            record(offer.record, 0, offer.record.length)
             break
           case "Partial":
             break

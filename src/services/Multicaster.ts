@@ -218,7 +218,9 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<M
 
   const pack = (write: Write): void => {
     count(counters.operationsOut, write._tag)
-    for (const body of dataPacker.add(OperationCodec.encodeWrite(write, host.self))) ready.push(body)
+    const at = dataPacker.place(OperationCodec.writeBytes(write, host.self), ready)
+    if (at >= 0) OperationCodec.writeInto(write, host.self, dataPacker.target, at)
+    else ready.push(...dataPacker.add(OperationCodec.encodeWrite(write, host.self)))
   }
 
   /** Takes from the outboxes, in turn, until a body is full or nothing is left. */

@@ -19,6 +19,7 @@ import type { ChangedSinceRead } from "./Changes.ts"
 import * as Changes from "./Changes.ts"
 import type { Counters } from "./Counters.ts"
 import type { MemberTime } from "./MemberTime.ts"
+import type { Encoded } from "./TreeWriter.ts"
 import type { Witness } from "./Witness.ts"
 
 /** Marks a datagram whose records are being folded: settled when the last namespace that it touches has folded. */
@@ -156,7 +157,7 @@ export class Namespace {
   // ---------------------------------------------------------------------------------------------- local writes
 
   /** Stores an encoded value under a stamp of now, for so long; 0 is for ever. Returns the stamp's clock. */
-  set(key: Key, value: Uint8Array, crc: number, ttlMillis: number, now: number): number {
+  set(key: Key, { crc, value }: Encoded, ttlMillis: number, now: number): number {
     const clock = Replica.stamp(this.replica, now)
     // Modes 0 and 2 may have forgotten this write when a computation that began before it ends.
     this.#touch(key)
@@ -245,7 +246,7 @@ export class Namespace {
   }
 
   /** Stores what was computed, unless something newer arrived meanwhile. Whether it was stored. */
-  fill(key: Key, filling: Filling, value: Uint8Array, crc: number, ttlMillis: number): boolean {
+  fill(key: Key, filling: Filling, { crc, value }: Encoded, ttlMillis: number): boolean {
     if (filling.touched) return false
     const now = this.#host.time.now()
     const outcome = Replica.apply(this.replica, {

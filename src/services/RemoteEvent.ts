@@ -2,9 +2,6 @@
 import type { Operation } from "../domain/Operation.ts"
 import type { Event } from "../domain/ReplicaEvent.ts"
 
-/** A value that is a small part of its datagram would keep all of it. */
-const detached = (value: Uint8Array): Uint8Array => 4 * value.length < value.buffer.byteLength ? value.slice() : value
-
 /** The event that a write of another member is. */
 export const make = (operation: Extract<Operation, { readonly _tag: "PUT" | "DEL" | "CLEAR" }>): Event => {
   const { clock, writer } = operation
@@ -17,7 +14,7 @@ export const make = (operation: Extract<Operation, { readonly _tag: "PUT" | "DEL
         writer,
         expiresAt: operation.expiresAt,
         crc: operation.crc,
-        value: operation.value === undefined ? undefined : detached(operation.value),
+        value: operation.value,
         origin: "remote"
       }
     case "DEL":

@@ -15,18 +15,16 @@ import { Unpackr } from "msgpackr"
 import * as Invariant from "../domain/Invariant.ts"
 import * as McCacheError from "../domain/McCacheError.ts"
 import * as MessagePack from "../domain/MessagePack.ts"
-import { TreeWriter } from "./TreeWriter.ts"
+import * as Packed from "../domain/Packed.ts"
+import { type Encoded, TreeWriter } from "./TreeWriter.ts"
 import * as ValueGraph from "./ValueGraph.ts"
 
 /** @category models */
 export interface ValueCodec<V> {
-  /**
-   * The value as bytes of exactly their size, shared with nothing. Throws `McCacheError`, `Unencodable`, naming the
-   * place in the value that has no encoding.
-   */
-  readonly encode: (value: V) => Uint8Array
+  /** The value as bytes. Throws `McCacheError`, `Unencodable`, naming the place in the value that has no encoding. */
+  readonly encode: (value: V) => Encoded
   /** The value of the bytes, sharing no memory with them. Throws `Undecodable`. */
-  readonly decode: (bytes: Uint8Array) => V
+  readonly decode: (packed: Packed.Packed) => V
 }
 
 /** A Schema of values, synchronous and without services. @category models */
@@ -51,12 +49,12 @@ const unpackr = new Unpackr({
   copyBuffers: true
 })
 
-const encode = (value: unknown): Uint8Array => {
+const encode = (value: unknown): Encoded => {
   const writer = writers.pop() ?? new TreeWriter()
   try {
-    const bytes = writer.write(value) ?? writer.write(ValueGraph.flatten(value), graphByte)
-    Invariant.check(bytes !== undefined, "A list of nodes is a tree of plain data.")
-    return bytes
+    const encoded = writer.write(value) ?? writer.write(ValueGraph.flatten(value), graphByte)
+    Invariant.check(encoded !== undefined, "A list of nodes is a tree of plain data.")
+    return encoded
   } catch (error) {
     if (error instanceof McCacheError.McCacheError || error instanceof Invariant.InvariantViolation) throw error
     // A getter that threw, or more bytes than a buffer holds.
@@ -66,23 +64,26 @@ const encode = (value: unknown): Uint8Array => {
   }
 }
 
-/**
- * Small values are decoded from a copy here: msgpackr hangs a `DataView` onto the array that it reads, which would stay
- * with the entry.
- */
+/** Values up to so many bytes are decoded from a copy here: msgpackr hangs a `DataView` onto the array that it reads. */
 const scratch = new Uint8Array(8_192)
+/** The same, with the platform's conversions. What msgpackr reads must be no `Buffer`, or the binary in it became one. */
+const scratchBuffer = Buffer.from(scratch.buffer)
 
-const unpack = (bytes: Uint8Array, from: number): unknown => {
-  if (!MessagePack.isAcceptable(bytes, from)) throw new Undecodable("The bytes are no value.")
-  const length = bytes.length - from
-  if (length > scratch.length) return unpackr.unpack(new Uint8Array(bytes.buffer, bytes.byteOffset + from, length))
-  scratch.set(from === 0 ? bytes : bytes.subarray(from))
-  return unpackr.unpack(scratch, length)
+const unpack = (packed: Packed.Packed, from: number): unknown => {
+  const { length } = packed
+  let bytes: Uint8Array = scratch
+  if (length <= scratch.length) Packed.write(packed, scratchBuffer, 0)
+  else {
+    const own = Packed.bytes(packed)
+    bytes = new Uint8Array(own.buffer, own.byteOffset, length)
+  }
+  if (!MessagePack.isAcceptable(bytes, from, length)) throw new Undecodable("The bytes are no value.")
+  return unpackr.unpack(from === 0 ? bytes : bytes.subarray(from), length - from)
 }
 
-const decode = (bytes: Uint8Array): unknown => {
+const decode = (packed: Packed.Packed): unknown => {
   try {
-    return bytes[0] === graphByte ? ValueGraph.unflatten(unpack(bytes, 1)) : unpack(bytes, 0)
+    return Packed.first(packed) === graphByte ? ValueGraph.unflatten(unpack(packed, 1)) : unpack(packed, 0)
   } catch (error) {
     throw error instanceof Undecodable ? error : new Undecodable(messageOf(error), { cause: error })
   }

@@ -36,7 +36,7 @@ const receiver = (bytesMax = 64 * megabyte, budget = Reassembly.makeBudget(bytes
   const read = (body: Uint8Array, nowMillis = 0): boolean =>
     Framing.readBody(body, {
       data: (number) => numbers.push(number),
-      whole: (record) => records.push(record.slice()),
+      whole: (bytes, start, end) => records.push(bytes.slice(start, end)),
       part: (part) => {
         const offer = Reassembly.offer(reassembly, part, nowMillis)
         offers.push(offer._tag)

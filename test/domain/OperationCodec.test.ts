@@ -12,7 +12,7 @@ const sender = "a".repeat(32)
 
 const encode = (operation: Operation): Uint8Array =>
   operation._tag === "PUT" || operation._tag === "DEL" || operation._tag === "CLEAR"
-    ? OperationCodec.encodeWrite(operation, sender).slice()
+    ? OperationCodec.encodeWrite(operation, sender)
     : OperationCodec.encodeControl(operation)
 
 const seeded = (seed: number): (bound: number) => number => {

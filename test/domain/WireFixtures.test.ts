@@ -81,7 +81,7 @@ describe("section 4: bodies and pieces", () => {
     const seen: Array<unknown> = []
     const whole = Framing.readBody(body, {
       data: (number, asks) => seen.push(["data", number, asks]),
-      whole: (record) => seen.push(["whole", hex(record)]),
+      whole: (bytes, start, end) => seen.push(["whole", hex(bytes.subarray(start, end))]),
       part: ({ bytes, ...part }) => seen.push(["part", { ...part, bytes: hex(bytes) }])
     })
     assert.isTrue(whole)

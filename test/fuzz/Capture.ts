@@ -7,6 +7,7 @@ import * as Datagram from "../../src/domain/Datagram.ts"
 import * as Framing from "../../src/domain/Framing.ts"
 import type { Operation } from "../../src/domain/Operation.ts"
 import * as OperationCodec from "../../src/domain/OperationCodec.ts"
+import * as Packed from "../../src/domain/Packed.ts"
 import * as Cluster from "../../src/runtime/testing/Cluster.ts"
 
 export const cryptoKey = Buffer.alloc(32, 7).toString("base64url")
@@ -100,7 +101,7 @@ export const contents = (captured: ReadonlyArray<Uint8Array>): Contents => {
   const see = (operation: Operation | undefined): void => {
     if (operation === undefined) return
     tags.add(operation._tag)
-    if (operation._tag === "PUT" && operation.value !== undefined) written.push(operation.value)
+    if (operation._tag === "PUT" && operation.value !== undefined) written.push(Packed.bytes(operation.value))
     if (operation._tag === "REPLY" && operation.bytes.length === operation.total) replies.push(operation.bytes)
   }
   for (const datagram of captured) {
@@ -108,7 +109,8 @@ export const contents = (captured: ReadonlyArray<Uint8Array>): Contents => {
     bodies.push(body)
     Framing.readBody(body, {
       data: () => undefined,
-      whole: (record) => {
+      whole: (bytes, start, end) => {
+        const record = bytes.subarray(start, end)
         records.push(record)
         see(OperationCodec.decode(record, sender))
       },

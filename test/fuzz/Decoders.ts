@@ -73,7 +73,8 @@ const framing = (): (bytes: Uint8Array) => boolean => {
     let visited = 0
     const valid = Framing.readBody(body, {
       data: (number) => require(Number.isSafeInteger(number) && number > 0, `the number is ${number}`),
-      whole: (record) => {
+      whole: (bytes, start, end) => {
+        const record = bytes.subarray(start, end)
         visited += record.length
       },
       part: (part) => {

@@ -84,7 +84,8 @@ export class Intruder {
     if (typeof body === "string") return
     Framing.readBody(body, {
       data: () => undefined,
-      whole: (record) => {
+      whole: (bytes, start, end) => {
+        const record = bytes.subarray(start, end)
         const operation = OperationCodec.decode(record, header.sender)
         if (operation !== undefined) this.#answer(header.sender, sent.from, operation)
       },
@@ -202,7 +203,8 @@ export class Intruder {
       let allowed = true
       Framing.readBody(body, {
         data: () => undefined,
-        whole: (record) => {
+        whole: (bytes, start, end) => {
+          const record = bytes.subarray(start, end)
           allowed = this.#allowed(record) && allowed
         },
         part: () => undefined

@@ -2,6 +2,7 @@
 import { checksum } from "../../src/domain/Checksum.ts"
 import type { Key } from "../../src/domain/Key.ts"
 import type { Write } from "../../src/domain/Operation.ts"
+import * as Packed from "../../src/domain/Packed.ts"
 import type { Record } from "../../src/domain/Record.ts"
 import * as Stamp from "../../src/domain/Stamp.ts"
 import type * as Cluster from "../../src/runtime/testing/Cluster.ts"
@@ -21,7 +22,7 @@ export class Ledger {
   readonly #floors = new Set<number>([0])
 
   #contentOf(write: Exclude<Write, { readonly _tag: "CLEAR" }>): string {
-    return write._tag === "DEL" ? gone : contentOf(write.crc, write.expiresAt, write.value ?? new Uint8Array(0))
+    return write._tag === "DEL" ? gone : contentOf(write.crc, write.expiresAt, Packed.bytes(write.value ?? ""))
   }
 
   /**
@@ -76,4 +77,4 @@ export class Ledger {
 }
 
 const heldOf = (record: Record): string =>
-  record.kind === "entry" ? contentOf(record.crc, record.expiresAt, record.value) : gone
+  record.kind === "entry" ? contentOf(record.crc, record.expiresAt, Packed.bytes(record.value)) : gone

@@ -9,6 +9,7 @@
 import { crc32 } from "node:zlib"
 import type { Header } from "../../domain/Datagram.ts"
 import type { Key } from "../../domain/Key.ts"
+import * as Packed from "../../domain/Packed.ts"
 import type { Event, Outcome } from "../../domain/Replica.ts"
 import * as Replica from "../../domain/Replica.ts"
 import * as Stamp from "../../domain/Stamp.ts"
@@ -176,7 +177,7 @@ export const record = (
     } else if (known === undefined) {
       broken(4, `${life.name} received ${show(event.key, event)}, which nobody wrote`)
     } else if (
-      known.crc !== event.crc || known.expiresAt !== event.expiresAt || crc32(event.value) !== known.crc
+      known.crc !== event.crc || known.expiresAt !== event.expiresAt || crc32(Packed.bytes(event.value)) !== known.crc
     ) {
       broken(4, `${life.name} received ${show(event.key, event)} with another value or expiry than was written`)
     }
@@ -350,7 +351,7 @@ export const look = (life: Life, { replica }: Pick<Namespace, "replica">, report
 export const intact = ({ forged }: History, life: Life, { replica }: Pick<Namespace, "replica">): void => {
   if (forged) return
   for (const entry of Replica.entries(replica, replica.judgedMillis)) {
-    if (crc32(entry.value) !== entry.crc) {
+    if (crc32(Packed.bytes(entry.value)) !== entry.crc) {
       throw new Violation(4, `${life.name} holds other bytes for ${show(entry.key, entry)}`)
     }
   }

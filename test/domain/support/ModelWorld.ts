@@ -6,6 +6,7 @@
 import * as Digest from "../../../src/domain/Digest.ts"
 import * as HybridClock from "../../../src/domain/HybridClock.ts"
 import * as Keys from "../../../src/domain/Key.ts"
+import * as Packed from "../../../src/domain/Packed.ts"
 import { hashOf } from "../../../src/domain/Record.ts"
 import * as Replica from "../../../src/domain/Replica.ts"
 import * as Stamp from "../../../src/domain/Stamp.ts"
@@ -141,7 +142,7 @@ export class World {
         const value = this.#births.length
         // The number is the place in the list of births.
         const bytes = encode(value, action.large)
-        const clock = namespace.set(this.keys[action.key], bytes, value, action.ttl, member.now())
+        const clock = namespace.set(this.keys[action.key], { value: bytes, crc: value }, action.ttl, member.now())
         raise(this.#newest, action.key, { clock, writer: member.id })
         return this.#born(action.key, clock, member, false)
       }
@@ -289,7 +290,7 @@ export class World {
       namespace.endFill(this.keys[key], filling)
       return undefined
     }
-    const stored = namespace.fill(this.keys[key], filling, encode(value, large), value, ttl)
+    const stored = namespace.fill(this.keys[key], filling, { value: encode(value, large), crc: value }, ttl)
     namespace.endFill(this.keys[key], filling)
     this.count(stored ? "fill stored" : filling.touched ? "fill overtaken" : "fill superseded")
     return undefined
@@ -359,7 +360,7 @@ export class World {
           knowledge.absent(key)
           continue
         }
-        const wrong = knowledge.read(key, entry, this.#births[decode(entry.value)])
+        const wrong = knowledge.read(key, entry, this.#births[decode(Packed.bytes(entry.value))])
         if (wrong !== undefined) return `${name} reads ${this.keys[key]} at ${Stamp.format(entry)}: ${wrong}`
       }
       const { cacheMax, cacheSizeBytes, tombstonesMax } = replica.options

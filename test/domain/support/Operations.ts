@@ -1,5 +1,6 @@
 /** An operation of every tag, at random and, for fixtures, as fixed examples. */
 import type { Operation } from "../../../src/domain/Operation.ts"
+import * as Packed from "../../../src/domain/Packed.ts"
 
 const id = (letter: string): string => letter.repeat(32)
 
@@ -25,7 +26,7 @@ export const examples: { readonly [name: string]: Operation } = {
     writer: id("a"),
     expiresAt: 1_900_000_000_123,
     crc: 0xdead_beef,
-    value: Uint8Array.of(0xa3, 0x41, 0x64, 0x61)
+    value: "\u00a3Ada"
   },
   "PUT.invalidation": {
     _tag: "PUT",
@@ -85,6 +86,10 @@ export const random = (below: (bound: number) => number): Operation => {
   const positive = (): number => Math.max(1, natural())
   const text = (most: number): string =>
     Array.from({ length: below(most + 1) }, () => ["a", "Z", "0", "é", "漢", "🔑", "\u0000"][below(7)]).join("")
+  const packed = (most: number): Packed.Packed => {
+    const all = bytes(most)
+    return Packed.copy(all, 0, all.length)
+  }
   const bytes = (most: number): Uint8Array => Uint8Array.from({ length: below(most + 1) }, () => below(256))
   const writer = Array.from({ length: 32 }, () => below(16).toString(16)).join("")
   const key = (): string | number => below(3) === 0 ? [0, -1.5, 1e300, below(1_000)][below(4)] : `k${text(20)}`
@@ -103,7 +108,7 @@ export const random = (below: (bound: number) => number): Operation => {
       writer,
       expiresAt: below(2) * below(2 ** 40),
       crc: below(2 ** 32),
-      value: maybe(bytes(300))
+      value: maybe(packed(below(10) === 0 ? 3_000 : 300))
     },
     { _tag: "DEL", namespace, key: key(), clock: natural(), writer },
     { _tag: "CLEAR", namespace: below(2) === 0 ? "" : namespace, clock: natural(), writer },

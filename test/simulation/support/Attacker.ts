@@ -164,7 +164,7 @@ export const identity = (id: MemberId, key: string | undefined, cluster = "simul
       if (typeof body === "string" || header === undefined) return found
       Framing.readBody(body, {
         data: () => undefined,
-        whole: (record) => void found.push(OperationCodec.decode(record, header.sender)),
+        whole: (bytes, start, end) => void found.push(OperationCodec.decode(bytes, header.sender, start, end)),
         part: () => undefined
       })
       return found

@@ -53,8 +53,8 @@ const isHeartbeat = (payload: Uint8Array): boolean => {
   let found = false
   Framing.readBody(payload.subarray(Datagram.headerBytes, payload.length - crcBytes), {
     data: () => undefined,
-    whole: (record) => {
-      const operation = OperationCodec.decode(record, "")
+    whole: (bytes, start, end) => {
+      const operation = OperationCodec.decode(bytes, "", start, end)
       if (operation?._tag === "PULSE" && !operation.asks) found = true
     },
     part: () => undefined
