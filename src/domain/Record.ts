@@ -21,8 +21,8 @@ export class Entry {
   /** Unix milliseconds; 0 is never. */
   readonly expiresAt: number
   readonly crc: number
-  /** Encoded. */
-  readonly value: Packed
+  /** Encoded. Nothing once the record is no longer held: indexes point at it for a while. */
+  value: Packed
   /** Encoded key and value. */
   readonly bytes: number
   /** Whether it came from `getOrSet` here (mode 2: an invalidation reaches further for those). */

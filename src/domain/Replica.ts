@@ -18,7 +18,7 @@ import * as Invariant from "./Invariant.ts"
 import type { Key } from "./Key.ts"
 import type { Packed } from "./Packed.ts"
 import type { Cause, Record } from "./Record.ts"
-import { Entry, hashOf, Tombstone } from "./Record.ts"
+import { Entry, hashOf, notDecoded, Tombstone } from "./Record.ts"
 import type { Event, Origin, Outcome } from "./ReplicaEvent.ts"
 import * as Stamp from "./Stamp.ts"
 import type { MemberId } from "./Stamp.ts"
@@ -174,6 +174,8 @@ const release = (self: Replica, record: Record): void => {
   if (record.kind === "entry") {
     self.size--
     self.bytes -= record.bytes
+    record.value = ""
+    record.decoded = notDecoded
     if (record.expiresAt !== 0) self.byExpiry.released()
     if (self.options.eviction === "used") self.byUse.remove(record)
     else self.byStamp.released()

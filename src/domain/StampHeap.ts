@@ -1,12 +1,20 @@
 /**
- * A binary heap of records by an order that never changes for a record, with lazy removal: what the replica no longer
- * holds is skipped when it comes to the top, and the heap is rebuilt when more than half of it is such. Adding in
- * increasing order, which is the rule, costs O(1).
+ * Records by an order that never changes for a record, first one first, with lazy removal: what the replica no longer holds
+ * is skipped when it comes to the front, and dropped with all such when they are more than a quarter.
+ *
+ * Records come in order nearly always, as clocks run forward: those are a queue, added and taken in O(1) with one comparison.
+ * Only what comes out of order (late, or with a shorter ttl) goes through a binary heap.
  */
 import type { Record } from "./Record.ts"
 
+/** So few are not worth dropping. */
+const staleMin = 64
+
 export class StampHeap<R extends Record> {
-  #items: Array<R> = []
+  /** In order; those before `#front` are gone. */
+  #queue: Array<R> = []
+  #front = 0
+  #heap: Array<R> = []
   #stale = 0
   readonly #before: (a: R, b: R) => boolean
 
@@ -15,63 +23,85 @@ export class StampHeap<R extends Record> {
   }
 
   add(record: R): void {
-    const items = this.#items
-    let index = items.push(record) - 1
-    while (index > 0) {
-      const parent = (index - 1) >> 1
-      if (!this.#before(record, items[parent])) break
-      items[index] = items[parent]
-      index = parent
-    }
-    items[index] = record
+    const queue = this.#queue
+    if (queue.length === this.#front || !this.#before(record, queue[queue.length - 1])) queue.push(record)
+    else this.#up(this.#heap.push(record) - 1)
   }
 
   /** Tells that a record of the heap is no longer held. */
   released(): void {
-    if (++this.#stale > 64 && this.#stale > this.#items.length >> 1) {
-      const held = this.#items.filter((record) => record.held)
-      this.#items = held
-      this.#stale = 0
-      for (let index = (held.length >> 1) - 1; index >= 0; index--) this.#down(index)
-    }
+    if (++this.#stale <= staleMin || this.#stale <= (this.#queue.length - this.#front + this.#heap.length) >> 2) return
+    this.#stale = 0
+    this.#queue = this.#queue.slice(this.#front).filter((record) => record.held)
+    this.#front = 0
+    if (this.#heap.length === 0) return
+    this.#heap = this.#heap.filter((record) => record.held)
+    for (let index = (this.#heap.length >> 1) - 1; index >= 0; index--) this.#down(index)
   }
 
   /** The first record still held. */
   peek(): R | undefined {
-    while (this.#items.length > 0) {
-      const first = this.#items[0]
-      if (first.held) return first
-      this.#pop()
-      if (this.#stale > 0) this.#stale--
+    while (this.#front < this.#queue.length && !this.#queue[this.#front].held) {
+      this.#front++
+      this.#passed()
     }
-    return undefined
+    if (this.#front > staleMin && this.#front > this.#queue.length >> 2) {
+      this.#queue = this.#queue.slice(this.#front)
+      this.#front = 0
+    }
+    while (this.#heap.length > 0 && !this.#heap[0].held) {
+      this.#pop()
+      this.#passed()
+    }
+    const next = this.#front < this.#queue.length ? this.#queue[this.#front] : undefined
+    const late = this.#heap.length > 0 ? this.#heap[0] : undefined
+    return next === undefined || (late !== undefined && this.#before(late, next)) ? late : next
   }
 
   clear(): void {
-    this.#items = []
+    this.#queue = []
+    this.#front = 0
+    this.#heap = []
     this.#stale = 0
   }
 
+  #passed(): void {
+    if (this.#stale > 0) this.#stale--
+  }
+
   #pop(): void {
-    const items = this.#items
-    const last = items.pop()
-    if (last === undefined || items.length === 0) return
-    items[0] = last
+    const heap = this.#heap
+    const last = heap.pop()
+    if (last === undefined || heap.length === 0) return
+    heap[0] = last
     this.#down(0)
   }
 
+  #up(from: number): void {
+    const heap = this.#heap
+    const record = heap[from]
+    let index = from
+    while (index > 0) {
+      const parent = (index - 1) >> 1
+      if (!this.#before(record, heap[parent])) break
+      heap[index] = heap[parent]
+      index = parent
+    }
+    heap[index] = record
+  }
+
   #down(from: number): void {
-    const items = this.#items
-    const record = items[from]
+    const heap = this.#heap
+    const record = heap[from]
     let index = from
     while (true) {
       let child = 2 * index + 1
-      if (child >= items.length) break
-      if (child + 1 < items.length && this.#before(items[child + 1], items[child])) child++
-      if (!this.#before(items[child], record)) break
-      items[index] = items[child]
+      if (child >= heap.length) break
+      if (child + 1 < heap.length && this.#before(heap[child + 1], heap[child])) child++
+      if (!this.#before(heap[child], record)) break
+      heap[index] = heap[child]
       index = child
     }
-    items[index] = record
+    heap[index] = record
   }
 }
