@@ -104,7 +104,9 @@ export class StandaloneCache<V> {
   set(key: Key, value: V, options: WriteOptions & { readonly ack: NonNullable<WriteOptions["ack"]> }): Promise<this>
   set(key: Key, value: V, options?: WriteOptions): this
   set(key: Key, value: V, options?: WriteOptions): this | Promise<this> {
-    return this.#write(options, () => this.#core.set(key, value, options))
+    if (options?.ack !== undefined) return this.#write(options, () => this.#core.set(key, value, options))
+    this.#core.set(key, value, options)
+    return this
   }
 
   /** Writes all, or none when one cannot be stored. */

@@ -7,12 +7,12 @@ import type { MemberId } from "./Stamp.ts"
 
 const prime = 0x0100_0193
 
-/** Murmur3's finaliser: every bit of the input reaches every bit of the result. */
+/** Murmur3's finaliser: every bit of the input reaches every bit of the result, a signed integer. */
 export const mix = (value: number): number => {
   let h = value | 0
   h = Math.imul(h ^ (h >>> 16), 0x85eb_ca6b)
   h = Math.imul(h ^ (h >>> 13), 0xc2b2_ae35)
-  return (h ^ (h >>> 16)) >>> 0
+  return h ^ (h >>> 16)
 }
 
 const text = (value: string, seed: number): number => {
@@ -32,15 +32,20 @@ export const key = (value: Key): number => {
 }
 
 const writers = new Map<MemberId, number>()
+let lastWriter: MemberId = ""
+let lastHash = 0
 
 /** The hash of a member id, remembered: few members write all records. */
 const writer = (id: MemberId): number => {
+  if (id === lastWriter) return lastHash
   let h = writers.get(id)
   if (h === undefined) {
     h = mix(text(id, 0x811c_9dc5))
     if (writers.size >= 4_096) writers.clear()
     writers.set(id, h)
   }
+  lastWriter = id
+  lastHash = h
   return h
 }
 

@@ -18,7 +18,7 @@ import * as Invariant from "./Invariant.ts"
 import type { Key } from "./Key.ts"
 import type { Packed } from "./Packed.ts"
 import type { Cause, Record } from "./Record.ts"
-import { Entry, hashOf, notDecoded, Tombstone } from "./Record.ts"
+import { Entry, freshTime, hashOf, notDecoded, Tombstone } from "./Record.ts"
 import type { Event, Origin, Outcome } from "./ReplicaEvent.ts"
 import * as Stamp from "./Stamp.ts"
 import type { MemberId } from "./Stamp.ts"
@@ -130,14 +130,23 @@ const judge = (self: Replica, nowMillis: number): number =>
 
 const readable = (self: Replica, record: Record | undefined, nowMillis: number): Entry | undefined => {
   if (record === undefined || record.kind !== "entry") return undefined
-  return record.expiresAt !== 0 && record.expiresAt <= judge(self, nowMillis) ? undefined : record
+  return isReadable(self, record, nowMillis) ? record : undefined
 }
 
-/** The unexpired entry of a key; counts as a use. */
-export const get = (self: Replica, key: Key, nowMillis: number): Entry | undefined => {
-  const entry = readable(self, self.records.get(key), nowMillis)
-  if (entry !== undefined && self.options.eviction === "used") self.byUse.use(entry)
-  return entry
+/**
+ * Whether an entry has surely not expired, by a time that may lag: most lookups need no more. Otherwise `isReadable` decides,
+ * by the exact time.
+ */
+export const isFresh = (self: Replica, entry: Entry, glancedMillis: number): boolean =>
+  freshTime(glancedMillis > self.judgedMillis ? glancedMillis : self.judgedMillis) < entry.freshUntil
+
+/** Whether an entry has not expired. */
+export const isReadable = (self: Replica, entry: Entry, nowMillis: number): boolean =>
+  entry.expiresAt === 0 || entry.expiresAt > judge(self, nowMillis)
+
+/** A lookup found this entry. */
+export const use = (self: Replica, entry: Entry): void => {
+  if (self.options.eviction === "used") self.byUse.use(entry)
 }
 
 /** The unexpired entry of a key. */

@@ -13,7 +13,7 @@ import * as StampOf from "../domain/Stamp.ts"
 import type { Stamp } from "../domain/Stamp.ts"
 import * as TimeInput from "../domain/TimeInput.ts"
 import type { Counters } from "./Counters.ts"
-import { glanceMarginMillis, type MemberTime } from "./MemberTime.ts"
+import type { MemberTime } from "./MemberTime.ts"
 import type { Namespace } from "./Namespace.ts"
 import type { Encoded } from "./TreeWriter.ts"
 import type { ValueCodec } from "./ValueCodec.ts"
@@ -134,25 +134,25 @@ export class CacheCore<V> {
   get(key: Key.Key): V | undefined {
     this.#open()
     const { replica, tally } = this.namespace
-    let now = this.#time.glance()
-    let entry = Replica.get(replica, key, now)
-    if (entry !== undefined && mayHaveExpired(entry, now)) {
-      now = this.#time.now()
-      entry = Replica.get(replica, key, now)
+    const record = Replica.record(replica, key)
+    if (record !== undefined && record.kind === "entry") {
+      let now = this.#time.glance()
+      const fresh = Replica.isFresh(replica, record, now)
+      if (fresh || Replica.isReadable(replica, record, now = this.#time.now())) {
+        tally.lookups++
+        record.lookUp(now)
+        Replica.use(replica, record)
+        if (record.decoded !== notDecoded) return record.decoded as V
+        const value = this.#value(record)
+        if (record.decoded === notDecoded) tally.misses++
+        return value
+      }
     }
     // What is there has a key that is one.
-    if (entry === undefined) {
-      requireKey(key)
-      tally.lookups++
-      tally.misses++
-      return undefined
-    }
+    requireKey(key)
     tally.lookups++
-    entry.lookedUpAt = now
-    if (entry.decoded !== notDecoded) return entry.decoded as V
-    const value = this.#value(entry)
-    if (entry.decoded === notDecoded) tally.misses++
-    return value
+    tally.misses++
+    return undefined
   }
 
   peek(key: Key.Key): V | undefined {
@@ -171,16 +171,19 @@ export class CacheCore<V> {
   has(key: Key.Key): boolean {
     this.#open()
     const { replica } = this.namespace
-    const now = this.#time.glance()
-    const entry = Replica.peek(replica, key, now)
-    if (entry === undefined) requireKey(key)
-    else if (mayHaveExpired(entry, now)) return Replica.peek(replica, key, this.#time.now()) !== undefined
-    return entry !== undefined
+    const record = Replica.record(replica, key)
+    if (record === undefined) requireKey(key)
+    else if (record.kind === "entry") {
+      return Replica.isFresh(replica, record, this.#time.glance()) ||
+        Replica.isReadable(replica, record, this.#time.now())
+    }
+    return false
   }
 
   metadata(key: Key.Key): Metadata | undefined {
     this.#check(key)
-    const entry = Replica.peek(this.namespace.replica, key, this.#time.now())
+    const now = this.#time.now()
+    const entry = Replica.peek(this.namespace.replica, key, now)
     if (entry === undefined) return undefined
     return {
       key,
@@ -188,8 +191,8 @@ export class CacheCore<V> {
       writer: entry.writer,
       crc: entry.crc,
       bytes: entry.bytes,
-      lastLookup: entry.lookedUpAt === 0 ? undefined : entry.lookedUpAt,
-      lastUpdate: entry.updatedAt,
+      lastLookup: entry.lookedUpAt(now),
+      lastUpdate: entry.updatedAt(now),
       expiresAt: entry.expiresAt === 0 ? undefined : entry.expiresAt
     }
   }
@@ -356,10 +359,6 @@ export class CacheCore<V> {
     return checksumOf(this.namespace, this.#time.now(), key)
   }
 }
-
-/** Whether only the exact time tells if the entry has expired. */
-const mayHaveExpired = (entry: Record.Entry, glanced: number): boolean =>
-  entry.expiresAt !== 0 && entry.expiresAt - glanced < glanceMarginMillis
 
 /** Throws `InvalidKey` for what cannot be a key. */
 export const requireKey = (key: unknown): void => {

@@ -85,15 +85,16 @@ export const make = Effect.fnUntraced(function*(options: {
       PubSub.publishUnsafe(published, change)
     },
     sinceRead: (previous, type, { clock, crc, writer }, now) => {
-      if (previous.lookedUpAt === 0) return false
-      const elapsedMillis = now - previous.lookedUpAt
+      const lookedUpAt = previous.lookedUpAt(now)
+      if (lookedUpAt === undefined) return false
+      const elapsedMillis = now - lookedUpAt
       if (elapsedMillis > callbackWindowMillis) return false
       if (onChange === undefined) return true
       if (noted.length >= changesCapacity) {
         counters.changesDropped++
         return true
       }
-      const { crc: previousCrc, key, lookedUpAt } = previous
+      const { crc: previousCrc, key } = previous
       noted.push({ type, namespace, key, lookedUpAt, stamp: { clock, writer }, elapsedMillis, previousCrc, crc })
       return true
     },

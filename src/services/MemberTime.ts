@@ -7,18 +7,12 @@ import type * as Clock from "effect/Clock"
 import * as Stamp from "../domain/Stamp.ts"
 import type { Coarsen } from "./CoarseClock.ts"
 
-/**
- * What is due no sooner than this after a `glance` is not due. A glance lags by no more than a turn of the event loop lasts, and
- * whose turns last this long is nearly taken for dead by the others.
- */
-export const glanceMarginMillis = 10_000
-
 export interface MemberTime {
   /** This member's own clock, whole Unix milliseconds. */
   readonly physical: () => number
   /** Physical time plus the correction. */
   readonly now: () => number
-  /** `now` as lookups read it: it may lag, by less than `glanceMarginMillis`. */
+  /** `now` as lookups read it: it may lag, by less than `Record.glanceMarginMillis`. */
   readonly glance: () => number
   /** Monotonic milliseconds from an arbitrary start. */
   readonly ticks: () => number

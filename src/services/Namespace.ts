@@ -348,7 +348,7 @@ export class Namespace {
     const tally = this.tally
     if (previous === undefined) tally.inserts++
     else tally.updates++
-    this.#changed(entry.updatedAt)
+    this.#changed(this.replica.judgedMillis)
     if (previous !== undefined && (origin === "remote" || origin === "repair")) {
       this.#changedSinceRead(previous, origin === "repair" ? "incoherent" : "update", entry)
     }

@@ -51,8 +51,10 @@ export class TreeWriter {
   #view = viewOf(this.#target)
   #safeEnd = bufferBytes - headroomBytes
   #position = 0
-  readonly #listed: Array<object> = []
-  #set: Set<object> | undefined = undefined
+  /** Emptied by its count, not its length: V8 would let go of its memory each time. */
+  readonly #listed: Array<object | undefined> = []
+  #listedCount = 0
+  #set: Set<object | undefined> | undefined = undefined
 
   /** A value, behind an optional first byte; `undefined` when it is no tree of plain data. */
   write(value: unknown, firstByte = -1): Encoded | undefined {
@@ -61,7 +63,7 @@ export class TreeWriter {
     try {
       return this.#value(value, 0) ? this.#packed() : undefined
     } finally {
-      this.#listed.length = 0
+      while (this.#listedCount > 0) this.#listed[--this.#listedCount] = undefined
       this.#set = undefined
       if (this.#target.length > bufferBytesMax) this.#use(Buffer.allocUnsafeSlow(bufferBytes))
     }
@@ -189,8 +191,9 @@ export class TreeWriter {
   /** Whether an object was met before in this value; from now on it was. */
   #isMet(value: object): boolean {
     if (this.#set !== undefined) return this.#set.size === this.#set.add(value).size
-    for (let index = 0; index < this.#listed.length; index++) if (this.#listed[index] === value) return true
-    if (this.#listed.push(value) === listedMax) this.#set = new Set(this.#listed)
+    for (let index = 0; index < this.#listedCount; index++) if (this.#listed[index] === value) return true
+    this.#listed[this.#listedCount++] = value
+    if (this.#listedCount === listedMax) this.#set = new Set(this.#listed)
     return false
   }
 

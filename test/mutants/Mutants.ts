@@ -85,8 +85,16 @@ export const mutants: ReadonlyArray<Mutant> = [
     name: "expiry not checked on read",
     what: "An entry that expired is not readable, freed or not (rule 5).",
     file: replica,
-    find: `return record.expiresAt !== 0 && record.expiresAt <= judge(self, nowMillis) ? undefined : record`,
-    replace: `return record`,
+    find: `entry.expiresAt === 0 || entry.expiresAt > judge(self, nowMillis)`,
+    replace: `true`,
+    invariants: [2]
+  },
+  {
+    name: "fresh beyond its expiry",
+    what: "What a lookup takes for fresh without asking for the exact time has not expired (rule 5).",
+    file: "src/domain/Record.ts",
+    find: `export const glanceMarginMillis = 10_000`,
+    replace: `export const glanceMarginMillis = -10_000`,
     invariants: [2]
   },
   {
@@ -183,7 +191,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     what: "In mode 1 the oldest stamp is evicted first, the same at every member (rule 8).",
     file: replica,
     find: `byStamp: new StampHeap<Entry>(older)`,
-    replace: `byStamp: new StampHeap<Entry>((a, b) => a.updatedAt < b.updatedAt)`,
+    replace: `byStamp: new StampHeap<Entry>((a, b) => a.updatedAt(0) < b.updatedAt(0))`,
     invariants: [1, 3, 5]
   },
   {

@@ -153,7 +153,8 @@ export class World {
       case "clear":
         return this.#issued(namespace.clear(), member)
       case "read":
-        Replica.get(namespace.replica, this.keys[action.key], member.now())
+        const entry = Replica.peek(namespace.replica, this.keys[action.key], member.now())
+        if (entry !== undefined) Replica.use(namespace.replica, entry)
         return undefined
       case "sweep":
         Replica.sweep(namespace.replica, member.now())
