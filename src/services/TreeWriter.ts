@@ -27,8 +27,10 @@ const headroomBytes = 16
 /** Objects met are searched in a list as long as there are few, then in a set. */
 const listedMax = 12
 
-/** A string that is longer than this is written, and bytes that are more are summed, by the platform. */
+/** A string that is longer than this is written by the platform. */
 const shortLength = 32
+/** Bytes that are more than this are summed by the platform. */
+const summedMax = 192
 
 /**
  * Whether a string survives UTF-8 as it is read: no lone surrogate, and no byte order mark, which would be stripped.
@@ -73,7 +75,7 @@ export class TreeWriter {
     const length = this.#position
     return {
       value: Packed.copy(this.#target, 0, length),
-      crc: length <= shortLength ? checksum(this.#target, 0, length) : crc32(this.#target.subarray(0, length))
+      crc: length <= summedMax ? checksum(this.#target, 0, length) : crc32(this.#target.subarray(0, length))
     }
   }
 
