@@ -1,8 +1,11 @@
 /**
- * CRC-32 (IEEE 802.3), in plain JavaScript, for what the domain checks itself: reassembled records and pulled answers; and for
- * a few bytes, of which it knows the sum before a call of the platform has begun. Larger values and datagrams are checked with
- * the platform's, which gives the same numbers.
+ * CRC-32 (IEEE 802.3): of a few bytes in JavaScript, which is done before a call of the platform has begun, of more by the
+ * platform. That is the one import of Node's in the domain: a pure function, seven times as fast where it matters.
  */
+import { crc32 } from "node:zlib"
+
+/** The most bytes that are summed here. */
+const ownMax = 192
 const slices = 8
 const table = new Int32Array(slices * 256)
 for (let byte = 0; byte < 256; byte++) {
@@ -19,6 +22,7 @@ for (let byte = 0; byte < 256; byte++) {
 
 /** The checksum of the bytes from `from` to `to`, as an unsigned 32-bit integer. Eight at a time (Intel's slicing, 2006). */
 export const checksum = (bytes: Uint8Array, from = 0, to = bytes.length): number => {
+  if (to - from > ownMax) return crc32(from === 0 && to === bytes.length ? bytes : bytes.subarray(from, to))
   let crc = -1
   let at = from
   for (; at + 8 <= to; at += 8) {

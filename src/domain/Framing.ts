@@ -49,13 +49,20 @@ export class Packer {
   readonly #bodyBytesMax: number
   readonly #ids: RecordIds
   readonly #scratch: Buffer
+  readonly #prefixBytes: number
   #used = 0
 
-  constructor(options: { readonly bodyBytesMax: number; readonly ids: RecordIds }) {
+  /** `bodyBytesMax` without the prefix, for which that much room is left before the pieces of each body. */
+  constructor(options: {
+    readonly bodyBytesMax: number
+    readonly ids: RecordIds
+    readonly prefixBytes?: number | undefined
+  }) {
     Invariant.check(options.bodyBytesMax >= 64, "a body holds at least 64 bytes of pieces")
     this.#bodyBytesMax = options.bodyBytesMax
     this.#ids = options.ids
-    this.#scratch = Buffer.alloc(options.bodyBytesMax)
+    this.#prefixBytes = options.prefixBytes ?? 0
+    this.#scratch = Buffer.alloc(this.#prefixBytes + options.bodyBytesMax)
   }
 
   /** Adds a record, whose bytes are copied. Returns the pieces of the bodies that became full. */
@@ -83,10 +90,10 @@ export class Packer {
       const rest = this.flush()
       if (rest !== undefined) full.push(rest)
     }
-    this.#scratch[this.#used] = pieceWhole
-    const at = Varint.write(this.#scratch, this.#used + 1, length)
-    this.#used = at + length
-    return at
+    const start = this.#prefixBytes + this.#used
+    this.#scratch[start] = pieceWhole
+    this.#used += needed
+    return Varint.write(this.#scratch, start + 1, length)
   }
 
   /** Whether no record waits for a body to be full. */
@@ -97,8 +104,8 @@ export class Packer {
   /** The pieces that are left over, if any. */
   flush(): Uint8Array | undefined {
     if (this.#used === 0) return undefined
-    const pieces = new Uint8Array(this.#used)
-    pieces.set(this.#scratch.subarray(0, this.#used))
+    const pieces = Buffer.allocUnsafeSlow(this.#prefixBytes + this.#used)
+    this.#scratch.copy(pieces, 0, 0, pieces.length)
     this.#used = 0
     return pieces
   }
@@ -112,13 +119,12 @@ export class Packer {
     const room = this.#bodyBytesMax - partOverhead(recordId, record.length)
     for (let offset = 0; offset < record.length; offset += room) {
       const length = Math.min(room, record.length - offset)
-      const pieces = new Uint8Array(partOverhead(recordId, record.length) + length)
-      pieces[0] = piecePart
-      let at = Varint.write(pieces, 1, recordId)
+      const pieces = Buffer.allocUnsafeSlow(this.#prefixBytes + partOverhead(recordId, record.length) + length)
+      pieces[this.#prefixBytes] = piecePart
+      let at = Varint.write(pieces, this.#prefixBytes + 1, recordId)
       at = Varint.write(pieces, at, record.length)
       at = Varint.write(pieces, at, offset)
-      new DataView(pieces.buffer).setUint32(at, crc)
-      at = Varint.write(pieces, at + 4, length)
+      at = Varint.write(pieces, pieces.writeUInt32BE(crc, at), length)
       pieces.set(record.subarray(offset, offset + length), at)
       bodies.push(pieces.subarray(0, at + length))
     }
@@ -130,15 +136,16 @@ export class Packer {
 export const controlBodyBytes = (recordBytes: number): number =>
   bodyPrefixBytes.control + 1 + Varint.size(recordBytes) + recordBytes
 
-/** A data body; `asks` wants an acknowledgement at once. */
-export const dataBody = (number: number, pieces: Uint8Array, asks: boolean): Uint8Array => {
-  const body = new Uint8Array(bodyPrefixBytes.data + pieces.length)
+/** Makes pieces that leave room for the prefix a data body; `asks` wants an acknowledgement at once. */
+export const numberBody = (body: Uint8Array, number: number, asks: boolean): void => {
+  const high = Math.floor(number / 0x1_0000_0000) | (asks ? asksBit : 0)
   body[0] = kindData
-  const view = new DataView(body.buffer)
-  view.setUint16(1, Math.floor(number / 0x1_0000_0000) | (asks ? asksBit : 0))
-  view.setUint32(3, number >>> 0)
-  body.set(pieces, bodyPrefixBytes.data)
-  return body
+  body[1] = high >> 8
+  body[2] = high
+  body[3] = number >>> 24
+  body[4] = number >>> 16
+  body[5] = number >>> 8
+  body[6] = number
 }
 
 /** A control body. */

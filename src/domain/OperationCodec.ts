@@ -103,17 +103,31 @@ const readName = (bytes: Uint8Array, from: number, length: number): string => {
 }
 
 const readText = (bytes: Uint8Array, from: number, length: number): string => {
+  const end = from + length
   if (length <= 24) {
     let text = ""
-    let index = 0
-    for (; index < length; index++) {
-      const unit = bytes[from + index]
-      if (unit > 0x7f) break
-      text += String.fromCharCode(unit)
+    let at = from
+    let units = 0
+    // Eight at a time: a text that grows by one unit is a new text each time.
+    for (; at + 8 <= end && units <= 0x7f; at += 8) {
+      const a = bytes[at]
+      const b = bytes[at + 1]
+      const c = bytes[at + 2]
+      const d = bytes[at + 3]
+      const e = bytes[at + 4]
+      const f = bytes[at + 5]
+      const g = bytes[at + 6]
+      const h = bytes[at + 7]
+      units = a | b | c | d | e | f | g | h
+      text += String.fromCharCode(a, b, c, d, e, f, g, h)
     }
-    if (index === length) return text
+    for (; at < end && units <= 0x7f; at++) {
+      units = bytes[at]
+      text += String.fromCharCode(units)
+    }
+    if (units <= 0x7f) return text
   }
-  return textDecoder.decode(bytes.subarray(from, from + length))
+  return textDecoder.decode(bytes.subarray(from, end))
 }
 
 /** The bytes that a write's record takes. */

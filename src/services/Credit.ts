@@ -11,6 +11,12 @@ const activeMillis = 1_000
 /** What the kernel charges a receive buffer for one datagram: its memory is handed out in powers of two. */
 const kernelChargeBytes = (datagramBytes: number): number => 2 ** Math.ceil(Math.log2(datagramBytes + 512)) + 256
 
+/**
+ * What of the buffer is counted on: the kernel gives memory back in steps of a quarter of it while datagrams are waiting, so that
+ * a full window into a buffer that was just emptied does not fit.
+ */
+const usableShare = 0.7
+
 /** Datagrams for each active sender, at least 1. */
 export const datagrams = (
   network: Pick<Network["Service"], "receiveBufferBytes">,
@@ -20,6 +26,6 @@ export const datagrams = (
 ): number => {
   let active = 0
   for (const { dataTicks } of senders) if (nowTicks - dataTicks <= activeMillis) active++
-  const share = network.receiveBufferBytes() / kernelChargeBytes(datagramBytesMax) / Math.max(1, active)
+  const share = usableShare * network.receiveBufferBytes() / kernelChargeBytes(datagramBytesMax) / Math.max(1, active)
   return Math.max(1, Math.floor(share))
 }

@@ -113,7 +113,8 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<M
   })
   const barriers = Barriers.make()
   const ids = Framing.makeRecordIds()
-  const dataPacker = new Framing.Packer({ bodyBytesMax: bodyBytesMax - Framing.bodyPrefixBytes.data, ids })
+  const prefixBytes = Framing.bodyPrefixBytes.data
+  const dataPacker = new Framing.Packer({ bodyBytesMax: bodyBytesMax - prefixBytes, ids, prefixBytes })
   const controlPacker = new Framing.Packer({ bodyBytesMax: bodyBytesMax - Framing.bodyPrefixBytes.control, ids })
 
   /** Bodies of records that are taken from the outbox but not numbered yet: at most those of one record. */
@@ -192,7 +193,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<M
   /** The write that tells the present state of a key, or `undefined` when there is nothing to tell (any more). */
   const writeOf = (namespace: Namespace, key: Key): Write | "later" | undefined => {
     const record = Replica.record(namespace.replica, key)
-    const goneUnsent = namespace.goneUnsent.get(key)
+    const goneUnsent = namespace.goneUnsent.size === 0 ? undefined : namespace.goneUnsent.get(key)
     const gone = record === undefined || (record.kind === "tombstone" && record.cause === "ghost")
     if (isAhead(gone ? goneUnsent ?? 0 : record.clock)) return "later"
     namespace.sent(key)
@@ -307,11 +308,11 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<M
         fill()
         if (ready.length === 0) break
       }
-      const pieces = ready[readyAt++]
+      const body = ready[readyAt++]
       budget--
       const number = SendStream.highest(stream) + 1
       // The last one that the window allows asks to be acknowledged at once, so that the window opens again soon.
-      const body = Framing.dataBody(number, pieces, budget === 0)
+      Framing.numberBody(body, number, budget === 0)
       SendStream.append(stream, body)
       sealTo(undefined, body)
       FlowWindow.sent(flow, number, now)

@@ -402,7 +402,7 @@ export class Namespace {
 
   /** The key is sent, or needs not be. */
   sent(key: Key): void {
-    this.goneUnsent.delete(key)
+    if (this.goneUnsent.size > 0) this.goneUnsent.delete(key)
   }
 
   /** Forgets what was to be sent. */

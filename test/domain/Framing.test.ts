@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Framing from "../../src/domain/Framing.ts"
 import * as Reassembly from "../../src/domain/Reassembly.ts"
 import { mulberry32 } from "../../src/runtime/NetworkFaults.ts"
+import { dataBody } from "./support/Bodies.ts"
 import { shuffled } from "./support/Replicas.ts"
 
 const megabyte = 1_048_576
@@ -23,9 +24,7 @@ const bodiesOf = (records: ReadonlyArray<Uint8Array>, bodyBytesMax: number): Rea
   const packer = new Framing.Packer({ bodyBytesMax, ids: Framing.makeRecordIds() })
   const pieces = records.flatMap((record) => packer.add(record))
   const rest = packer.flush()
-  return (rest === undefined ? pieces : [...pieces, rest]).map((piece, index) =>
-    Framing.dataBody(index + 1, piece, false)
-  )
+  return (rest === undefined ? pieces : [...pieces, rest]).map((piece, index) => dataBody(index + 1, piece, false))
 }
 
 const receiver = (bytesMax = 64 * megabyte, budget = Reassembly.makeBudget(bytesMax)) => {
@@ -79,7 +78,7 @@ describe("records in bodies", () => {
   it("ask to be acknowledged at once by the top bit of the number, which is not part of it", () => {
     const seen: Array<readonly [number, boolean]> = []
     for (const [number, asks] of [[1, true], [2 ** 46, true], [2 ** 46, false]] as const) {
-      Framing.readBody(Framing.dataBody(number, new Uint8Array(0), asks), {
+      Framing.readBody(dataBody(number, new Uint8Array(0), asks), {
         data: (read, asked) => seen.push([read, asked]),
         whole: () => undefined,
         part: () => undefined

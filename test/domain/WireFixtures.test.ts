@@ -12,6 +12,7 @@ import { crc32 } from "node:zlib"
 import * as Framing from "../../src/domain/Framing.ts"
 import { tags } from "../../src/domain/Operation.ts"
 import * as OperationCodec from "../../src/domain/OperationCodec.ts"
+import { dataBody } from "./support/Bodies.ts"
 
 const wire = new URL("../fixtures/wire/", import.meta.url)
 const goldens = (name: string): { readonly [name: string]: string } =>
@@ -98,7 +99,7 @@ describe("section 4: bodies and pieces", () => {
       ...records.flatMap((record) => ["00", hex(Uint8Array.of(record.length)), hex(record)])
     ]
     assert.strictEqual(golden, byHand.join(""))
-    assert.strictEqual(hex(Framing.dataBody(0x1_0000_0002, pieces, true)), golden)
+    assert.strictEqual(hex(dataBody(0x1_0000_0002, pieces, true)), golden)
     assert.deepStrictEqual(read(Buffer.from(golden, "hex")), [
       ["data", 0x1_0000_0002, true],
       ...records.map((record) => ["whole", hex(record)])

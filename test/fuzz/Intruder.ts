@@ -11,6 +11,7 @@ import * as Varint from "../../src/domain/Varint.ts"
 import type { Sent } from "../../src/runtime/MemoryNetwork.ts"
 import { everyone } from "../../src/runtime/MemoryNetwork.ts"
 import * as Sealing from "../../src/services/Sealing.ts"
+import { dataBody } from "../domain/support/Bodies.ts"
 import type { Contents } from "./Capture.ts"
 import type { Dice } from "./Dice.ts"
 import * as Hostile from "./Hostile.ts"
@@ -221,13 +222,13 @@ export class Intruder {
     if (luck === 0) {
       // An absurd number ends the stream, as all that follows counts as seen: it goes and comes again.
       for (const [id, to] of this.#names) this.#control(id, to, { _tag: "LEAVE" })
-      return Framing.dataBody(1 + (dice.magnitude() % 2 ** 46), pieces, true)
+      return dataBody(1 + (dice.magnitude() % 2 ** 46), pieces, true)
     }
     // Numbers that repeat, or leave gaps.
-    if (luck < 500) return Framing.dataBody(1 + dice.below(this.#number + 1), pieces, false)
+    if (luck < 500) return dataBody(1 + dice.below(this.#number + 1), pieces, false)
     this.#number += luck < 1_000 ? dice.between(2, 100) : 1
     const number = this.#number
-    return Framing.dataBody(number, pieces, dice.chance(0.05))
+    return dataBody(number, pieces, dice.chance(0.05))
   }
 
   #aim(body: Uint8Array): Shot {

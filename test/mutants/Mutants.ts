@@ -436,7 +436,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     file: multicaster,
     find: `sealTo(SendStream.isForAll(stream, number) ? undefined : destination, body)`,
     replace:
-      `sealTo(undefined, Framing.dataBody(number, (SendStream.body(stream, SendStream.highest(stream)) ?? body).subarray(7), false))`,
+      `const other = (SendStream.body(stream, SendStream.highest(stream)) ?? body).slice(); Framing.numberBody(other, number, false); sealTo(undefined, other)`,
     invariants: [1, 5, 9]
   },
   {

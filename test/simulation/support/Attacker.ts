@@ -16,6 +16,7 @@ import * as Varint from "../../../src/domain/Varint.ts"
 import { everyone, type Sent } from "../../../src/runtime/MemoryNetwork.ts"
 import type { Cluster } from "../../../src/runtime/testing/Cluster.ts"
 import * as Sealings from "../../../src/services/Sealing.ts"
+import { dataBody } from "../../domain/support/Bodies.ts"
 
 /** Where it sends from unless told otherwise; what goes there is seen by the tap. */
 export const address = "attacker"
@@ -156,7 +157,7 @@ export const identity = (id: MemberId, key: string | undefined, cluster = "simul
     seal: (body, receiver) => sealing.seal(body, receiver),
     control: (operation, receiver) => sealing.seal(controlBody(operation), receiver),
     data: (number, operation, asks = false) =>
-      sealing.seal(Framing.dataBody(number, piecesOf(OperationCodec.encodeWrite(operation, id)), asks), undefined),
+      sealing.seal(dataBody(number, piecesOf(OperationCodec.encodeWrite(operation, id)), asks), undefined),
     read: (payload) => {
       const header = Datagram.decodeHeader(payload)
       const body = header === undefined ? "malformed" : sealing.open(payload, header)
