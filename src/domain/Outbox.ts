@@ -13,13 +13,17 @@ export interface Places {
   last: number
 }
 
+/** The front of the queue is given back when so much of it was taken. */
+const takenMin = 1_024
+
 export class Outbox {
   readonly #places: Places
   readonly #keysMax: number
-  readonly #keys = new Map<Key, number>()
-  // A live iterator sees keys added later and skips keys deleted; a new one would step over all holes each time.
-  #iterator: MapIterator<[Key, number]> = this.#keys.entries()
-  #ahead: [Key, number] | undefined = undefined
+  /** The keys that wait, in order from `#front` on, and their places; keys leave by the front only, or all at once. */
+  #queue: Array<Key> = []
+  #queuePlaces: Array<number> = []
+  #front = 0
+  readonly #waiting = new Set<Key>()
   /** The newest clear not sent yet: its stamp's clock, or 0. */
   #clear = 0
   #clearPlace = 0
@@ -33,13 +37,15 @@ export class Outbox {
 
   /** Adds a key; false when the outbox overflowed and was emptied. */
   add(key: Key): boolean {
-    if (this.#keys.has(key)) return true
-    if (this.#keys.size >= this.#keysMax) {
+    const { size } = this.#waiting
+    if (this.#waiting.add(key).size === size) return true
+    if (size >= this.#keysMax) {
       this.drop()
       this.overflows++
       return false
     }
-    this.#keys.set(key, ++this.#places.last)
+    this.#queue.push(key)
+    this.#queuePlaces.push(++this.#places.last)
     return true
   }
 
@@ -50,24 +56,24 @@ export class Outbox {
   }
 
   has(key: Key): boolean {
-    return this.#keys.has(key)
+    return this.#waiting.has(key)
   }
 
   drop(): void {
-    this.#keys.clear()
-    this.#iterator = this.#keys.entries()
-    this.#ahead = undefined
+    this.#waiting.clear()
+    this.#queue = []
+    this.#queuePlaces = []
+    this.#front = 0
     this.#clear = 0
   }
 
   get size(): number {
-    return this.#keys.size + (this.#clear === 0 ? 0 : 1)
+    return this.#waiting.size + (this.#clear === 0 ? 0 : 1)
   }
 
   /** The place of the next thing to send; `Infinity` when empty. */
   oldest(): number {
-    const next = this.#peek()
-    const place = next === undefined ? Infinity : next[1]
+    const place = this.#front === this.#queue.length ? Infinity : this.#queuePlaces[this.#front]
     return this.#clear === 0 ? place : Math.min(place, this.#clearPlace)
   }
 
@@ -85,28 +91,17 @@ export class Outbox {
 
   /** The next key, which stays until `taken`. */
   peek(): Key | undefined {
-    return this.#peek()?.[0]
+    return this.#front === this.#queue.length ? undefined : this.#queue[this.#front]
   }
 
-  /** Removes the key that `peek` gave. */
+  /** Removes the key that `peek` gives. */
   taken(): void {
-    if (this.#ahead !== undefined) this.#keys.delete(this.#ahead[0])
-    this.#ahead = undefined
-  }
-
-  #peek(): [Key, number] | undefined {
-    const ahead = this.#ahead
-    if (ahead !== undefined && this.#keys.get(ahead[0]) === ahead[1]) return ahead
-    this.#ahead = undefined
-    if (this.#keys.size === 0) return undefined
-    while (true) {
-      const next = this.#iterator.next()
-      if (!next.done) {
-        // The iterator is live: the pair is current.
-        this.#ahead = next.value
-        return next.value
-      }
-      this.#iterator = this.#keys.entries()
+    if (this.#front === this.#queue.length) return
+    this.#waiting.delete(this.#queue[this.#front++])
+    if (this.#front >= takenMin && 2 * this.#front >= this.#queue.length) {
+      this.#queue = this.#queue.slice(this.#front)
+      this.#queuePlaces = this.#queuePlaces.slice(this.#front)
+      this.#front = 0
     }
   }
 }

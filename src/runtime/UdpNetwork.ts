@@ -83,6 +83,8 @@ export const make = (options: Options): Network["Service"] => {
   let receiveOverflow = 0
   let sendFailures = 0
   let multicastFailuresInRow = 0
+  /** Own multicasts that did not come back to the group socket: they are still there, or were dropped there for want of room. */
+  let echoesOwed = 0
 
   // ---------------------------------------------------------------------------------------------- sending
 
@@ -102,7 +104,9 @@ export const make = (options: Options): Network["Service"] => {
     isReadonlyArrayNonEmpty(outgoing)
       ? Effect.match(writer.writeAll(outgoing), {
         onSuccess: () => {
-          if (to === open?.group) multicastFailuresInRow = 0
+          if (to !== open?.group) return
+          multicastFailuresInRow = 0
+          echoesOwed += outgoing.length
         },
         onFailure: (error) => failed(to, error)
       })
@@ -160,7 +164,10 @@ export const make = (options: Options): Network["Service"] => {
     const { address, port } = own.address()
     const loopback = isLoopback(address)
     group.on("message", (payload, info) => {
-      if (info.port === port && info.address === address) return
+      if (info.port === port && info.address === address) {
+        echoesOwed--
+        return
+      }
       if (loopback && !isLoopback(info.address)) return
       own.emit("message", payload, info)
     })
@@ -177,7 +184,8 @@ export const make = (options: Options): Network["Service"] => {
     const opened: Open = {
       writer,
       group: groupAddress,
-      receiveOverflow: () => reader.dropped() + groupDrops() + ownDrops(),
+      // Losing an echo is no loss.
+      receiveOverflow: () => reader.dropped() + Math.max(0, groupDrops() - Math.max(0, echoesOwed)) + ownDrops(),
       end
     }
     yield* Effect.addFinalizer(() =>
@@ -189,6 +197,7 @@ export const make = (options: Options): Network["Service"] => {
     receiveBufferBytes = Math.min(group.getRecvBufferSize(), own.getRecvBufferSize())
     self = NetAddress.formatInet(reader.address)
     multicastFailuresInRow = 0
+    echoesOwed = 0
     open = opened
     return Effect.mapBoth(reader.pull, {
       onSuccess: toReceived,

@@ -291,6 +291,8 @@ export class Namespace {
     for (const delivery of deliveries) {
       let index = 0
       for (let datagram = 0; datagram < delivery.tokens.length; datagram++) {
+        // One write speaks for the datagram that it came with.
+        this.#host.counters.propagation.record(now - StampOf.toMillis(delivery.events[index].clock))
         for (; index < delivery.ends[datagram]; index++) {
           if (this.foldEvent(delivery.events[index], now) === "refused") delivery.tokens[datagram].refused = true
         }
@@ -308,9 +310,6 @@ export class Namespace {
       if (event._tag === "Clear") {
         for (const fillings of this.#filling.values()) for (const filling of fillings) filling.touched = true
       } else this.#touch(event.key)
-    }
-    if (event._tag === "Put" && outcome === "stored") {
-      this.#host.counters.propagation.record(now - StampOf.toMillis(event.clock))
     }
     if (outcome === "refused") this.#host.counters.refused.clock++
     return outcome

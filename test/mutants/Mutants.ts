@@ -460,8 +460,9 @@ export const mutants: ReadonlyArray<Mutant> = [
     name: "conflation loses the key",
     what: "A key that is written again while it waits keeps its place in the outbox.",
     file: "src/domain/Outbox.ts",
-    find: `if (this.#keys.has(key)) return true`,
-    replace: `if (this.#keys.delete(key)) return true`,
+    find: `if (this.#waiting.add(key).size === size) return true`,
+    replace:
+      `if (this.#waiting.add(key).size === size) { this.#waiting.delete(key); this.#queue.splice(this.#queue.indexOf(key, this.#front), 1); this.#queuePlaces.pop(); return true }`,
     invariants: [1, 5, 9]
   },
   {
