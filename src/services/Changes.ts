@@ -100,17 +100,18 @@ export const make = Effect.fnUntraced(function*(options: {
     },
     callBack: () => {
       if (noted.length === 0 || onChange === undefined) return undefined
-      return Effect.forEach(
-        noted.splice(0),
-        (change) =>
-          Effect.try({ try: () => onChange(change), catch: (cause) => cause }).pipe(
-            Effect.catch((cause) => {
-              counters.callbackFailures++
-              return Effect.logError(`onChange of namespace ${JSON.stringify(namespace)} threw`, cause)
-            })
-          ),
-        { discard: true }
-      )
+      const failures: Array<unknown> = []
+      for (const change of noted.splice(0)) {
+        try {
+          onChange(change)
+        } catch (cause) {
+          counters.callbackFailures++
+          failures.push(cause)
+        }
+      }
+      if (failures.length === 0) return undefined
+      const told = `onChange of namespace ${JSON.stringify(namespace)} threw`
+      return Effect.forEach(failures, (cause) => Effect.logError(told, cause), { discard: true })
     }
   }
 })
