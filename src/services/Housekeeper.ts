@@ -134,6 +134,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
     replyBytesMax: host.replyBytesMax
   })
   const responder = Responder.make({
+    self: host.self,
     time,
     namespaces: host.namespaces,
     pieceBytes: host.pieceBytes,
@@ -188,6 +189,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
 
   const restart = (namespace: Namespace): void => {
     if (namespace.startAnew()) host.lostUnsent()
+    namespace.sentBefore = multicaster.highest()
     antiEntropy.restart(namespace)
     hurry(time.ticks())
   }
