@@ -137,6 +137,30 @@ describe("flush", () => {
       assert.strictEqual(lowest.member.cache<number>("n").get("k"), 1)
     }))
 
+  it.effect("succeeds when a clock that jumped is corrected, and time by it has come to where it was", () =>
+    Effect.gen(function*() {
+      const { cluster, observer } = yield* start(72, 0, ["a", "b"])
+      // Of two the elder's clock counts, which is here that of the lower id.
+      const [elder, younger] = cluster.nodes().toSorted((one, two) => one.member.id < two.member.id ? -1 : 1)
+      younger.skew(4_900)
+      const cache = younger.member.cache<number>("n")
+      cache.set("k", 1, { ttl: 0.05 })
+      const written = new Map([["k", cache.metadata("k")?.stamp ?? assert.fail("just written")]])
+      let flushed = false
+      yield* Effect.forkChild(
+        Effect.tap(younger.mccache.flush({ timeout: 30 }), () =>
+          Effect.sync(() => {
+            Checkers.flushed(observer, younger, written)
+            flushed = true
+          }))
+      )
+      yield* cluster.advance("8 seconds")
+      assert.isFalse(flushed, "it is refused still")
+      assert.isAbove(elder.member.localMetrics().refused.clock, 0)
+      yield* cluster.advance("9 seconds")
+      assert.isTrue(flushed)
+    }))
+
   it.effect("members that start a namespace anew at the same moment do not wait for each other", () =>
     Effect.gen(function*() {
       const { cacheOf, cluster } = yield* start(71, 0)
