@@ -243,7 +243,10 @@ export const DigestReply = Schema.Struct({
   forget: Natural,
   count: Natural,
   hashes: Schema.Array(Unsigned32),
-  /** For who joins: up to which number of each sender, itself among them, the donor has folded everything. */
+  /**
+   * For who joins: up to which number of each sender, itself among them, the donor has folded everything. With `later`: up to
+   * which number of itself nothing is to be had.
+   */
   settled: Schema.Array(Schema.Struct({ sender: MemberId, number: Natural }))
 })
 const Kind = Schema.Literals([0, 1, 2, 3, 4])

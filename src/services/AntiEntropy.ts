@@ -141,6 +141,8 @@ export const make = (host: Host): AntiEntropy => {
     if (kind === "repair" && records() > 0) host.incoherent(state.namespace, donor, records())
     if (how === "done") host.took(state.namespace, donor, "done")
     // From a donor that does not have it nothing can be missing.
+    if (how === "closed") vouch(state, donor, state.heard.get(donor) ?? 0)
+    if (how === "later") vouch(state, donor, settled().get(donor) ?? 0)
     if (how === "done" || (how === "closed" && kind === "repair")) {
       state.wanted.delete(donor)
       state.owed.delete(donor)
@@ -162,8 +164,10 @@ export const make = (host: Host): AntiEntropy => {
       else if (how !== "unfinished" && how !== "retry") state.failed.add(donor)
       state.checkDue = asked ? now : now + retryMillis * (how === "retry" ? 0.2 : 1)
     } else if (!state.namespace.caughtUp) {
-      // Who does not have it, or does not answer, acknowledges nothing of it either.
-      if (how === "later" || how === "failed") state.failed.add(donor)
+      // Who does not answer acknowledges nothing of it either. Who has not caught up itself is waited for: it may hold what it
+      // wrote, and nobody else does. Two never wait for each other: one waits for what another sent after that one's namespace
+      // began, and before its own did.
+      if (how === "failed") state.failed.add(donor)
       state.checkDue = now + retryMillis * (how === "retry" ? 0.2 : 1)
     } else if (membership.members.has(donor) && isOwed(state, donor)) {
       state.wanted.set(donor, now + retryMillis * (1 + host.random()))
@@ -190,7 +194,8 @@ export const make = (host: Host): AntiEntropy => {
 
   /** A donor gave the namespace, or there is none: it has caught up, unless something is had from one more sender only. */
   const settle = (state: State): void => {
-    const lacking = state.given ? unvouched(state) : undefined
+    // Partial and invalidating members start empty on purpose.
+    const lacking = state.namespace.options.mode === 1 ? unvouched(state) : undefined
     if (lacking !== undefined) {
       begin(state, lacking, "repair")
       return
@@ -373,7 +378,6 @@ export const make = (host: Host): AntiEntropy => {
         checkDue: now
       }
       states.set(namespace.name, state)
-      // Partial and invalidating members start empty on purpose.
       if (namespace.options.mode !== 1) settle(state)
     },
     restart: (namespace) => {

@@ -134,6 +134,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
     replyBytesMax: host.replyBytesMax
   })
   const responder = Responder.make({
+    self: host.self,
     time,
     namespaces: host.namespaces,
     pieceBytes: host.pieceBytes,
@@ -188,6 +189,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
 
   const restart = (namespace: Namespace): void => {
     if (namespace.startAnew()) host.lostUnsent()
+    namespace.sentBefore = multicaster.highest()
     antiEntropy.restart(namespace)
     hurry(time.ticks())
   }
@@ -366,6 +368,11 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
         isReady(member, operation.ready)
         if (operation.floor > host.floor()) host.clearAll(operation.floor)
         onSummaries(member, operation.namespaces, now)
+        return
+      case "JOIN":
+        // It was met, and still announces itself, without ever having acknowledged anything: our proof may have been lost. It
+        // challenges whom it does not know, and would else take itself to be alone. What waited until it was met is no such sign.
+        if (now > member.metMillis && multicaster.lagOf(member.id) === undefined) multicaster.send(member, heartbeat())
         return
       case "LEAVE":
         remove(member, "left")

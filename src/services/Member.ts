@@ -303,6 +303,7 @@ export const make = Effect.fnUntraced(function*(
         floor
       }).pipe(Scope.provide(scope))
     )
+    namespace.sentBefore = multicaster.highest()
     namespaces.set(name, namespace)
     keeper.opened(namespace)
     const core = new CacheCore<V>(namespace, codec, { time, counters, closed: () => closed })

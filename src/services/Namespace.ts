@@ -95,6 +95,8 @@ export class Namespace {
   readonly refusedMembers = new Set<MemberId>()
   /** Whether this member knows what the cluster knew when it opened the namespace. */
   caughtUp = false
+  /** The last number of this member's stream that was sent before the namespace began: none up to it carries what is held now. */
+  sentBefore = 0
   readonly changes: Changes.Changes
   /** Keys that await sending but of which nothing is held any more, with the clocks of their stamps. */
   readonly goneUnsent = new Map<Key, number>()

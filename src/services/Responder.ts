@@ -12,6 +12,7 @@ import type { Destination } from "./Multicaster.ts"
 import type { Namespace } from "./Namespace.ts"
 
 export interface Host {
+  readonly self: MemberId
   readonly time: MemberTime
   readonly namespaces: ReadonlyMap<string, Namespace>
   readonly pieceBytes: number
@@ -63,7 +64,7 @@ export const make = (host: Host): Responder => {
     if (fingerprint !== undefined && fingerprint !== namespace.fingerprint) {
       return { status: "options", namespace: undefined }
     }
-    return namespace.caughtUp ? { status: "ok", namespace } : { status: "later", namespace: undefined }
+    return { status: namespace.caughtUp ? "ok" : "later", namespace }
   }
 
   const answer = (from: Destination, request: Request): Uint8Array => {
@@ -71,16 +72,26 @@ export const make = (host: Host): Responder => {
     switch (request._tag) {
       case "DIGEST": {
         const { namespace, status } = open(from, request.namespace, request.fingerprint)
-        return OperationCodec.replies.digest.encode(
-          namespace === undefined || namespace.options.mode !== 1
-            ? { status, quantum: 0, floor: 0, forget: 0, count: 0, hashes: [], settled: [] }
-            : { status, ...Repair.digest(namespace.replica, now), settled: request.joins ? host.settled() : [] }
-        )
+        if (namespace === undefined || status !== "ok" || namespace.options.mode !== 1) {
+          // What is not told yet is waited for, unless there is nothing to be told.
+          const settled = namespace === undefined ? [] : [{ sender: host.self, number: namespace.sentBefore }]
+          return OperationCodec.replies.digest.encode({
+            status,
+            quantum: 0,
+            floor: 0,
+            forget: 0,
+            count: 0,
+            hashes: [],
+            settled
+          })
+        }
+        const settled = request.joins ? host.settled() : []
+        return OperationCodec.replies.digest.encode({ status, ...Repair.digest(namespace.replica, now), settled })
       }
       case "LISTING": {
         const { namespace, status } = open(from, request.namespace)
         const writers = new Writers()
-        const listing = namespace === undefined
+        const listing = namespace === undefined || status !== "ok"
           ? { bucket: request.bucket, floor: 0, forget: 0, items: [] }
           : Repair.listing(namespace.replica, request.bucket, now)
         const items = listing.items.map((item) => ({ ...item, writer: writers.place(item.writer) }))
@@ -96,7 +107,9 @@ export const make = (host: Host): Responder => {
       case "WANT": {
         const { namespace, status } = open(from, request.namespace)
         const writers = new Writers()
-        const copies = namespace === undefined ? [] : Repair.copies(namespace.replica, request.keys, now)
+        const copies = namespace === undefined || status !== "ok"
+          ? []
+          : Repair.copies(namespace.replica, request.keys, now)
         return OperationCodec.replies.copies.encode({
           status,
           copies: copies.map((copy) => ({ ...copy, writer: writers.place(copy.writer) })),

@@ -32,7 +32,10 @@ export interface Take {
   readonly kind: "join" | "repair"
   /** Records that came so far. */
   readonly records: () => number
-  /** Of a join: up to which number of each sender the donor had folded everything when it told its digest. */
+  /**
+   * Of a join: up to which number of each sender the donor had folded everything when it told its digest. Of one that ended with
+   * `later`: up to which number of the donor itself nothing is to be had.
+   */
   readonly settled: () => ReadonlyMap<MemberId, number>
   /** Ends it, as the caller says. */
   readonly end: (how: Ending) => void
@@ -105,10 +108,10 @@ export const start = (
     ask((request) => ({ _tag: "DIGEST", request, namespace: name, fingerprint, joins: kind === "join" }), (bytes) => {
       const reply = OperationCodec.replies.digest.decode(bytes)
       if (reply === undefined) return end("failed")
+      settled = new Map(reply.settled.map(({ number, sender }) => [sender, number]))
       if (reply.status !== "ok") return end(endingOf(reply.status))
       const next = Repair.onDigest(repair, reply, time.now())
       if (next._tag === "Retry") return end("retry")
-      settled = new Map(reply.settled.map(({ number, sender }) => [sender, number]))
       buckets = [...next.buckets]
       advance()
     })

@@ -375,6 +375,15 @@ export const mutants: ReadonlyArray<Mutant> = [
     invariants: [9]
   },
   {
+    name: "what joins with it is not waited for",
+    what: "A namespace has caught up only with what those wrote that have not caught up either.",
+    file: antiEntropy,
+    by: "test/simulation/waits.test.ts",
+    find: `if (how === "failed") state.failed.add(donor)`,
+    replace: `if (how === "failed" || how === "later") state.failed.add(donor)`,
+    invariants: [9]
+  },
+  {
     name: "flush that forgets the outbox",
     what: "A flush covers what still waits in the outbox.",
     file: "src/services/Waits.ts",
@@ -626,6 +635,16 @@ export const mutants: ReadonlyArray<Mutant> = [
     find: `const window = header.unicast ? windows.unicast : windows.multicast`,
     replace: `const window = windows.multicast`,
     invariants: [1, 8, 9]
+  },
+  {
+    name: "lost proof not noticed",
+    what: "Who is known, and announces itself still, is told that this member is there.",
+    file: housekeeper,
+    by: "test/simulation/join.test.ts",
+    find:
+      `if (now > member.metMillis && multicaster.lagOf(member.id) === undefined) multicaster.send(member, heartbeat())`,
+    replace: ``,
+    invariants: [7, 9]
   },
   {
     name: "proof not bound to the challenge",

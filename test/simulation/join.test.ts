@@ -73,6 +73,27 @@ describe("ready", () => {
       }).pipe(Effect.scoped))
   }
 
+  it.effect("is met at its next announcement by a member whose proof was lost, not only at that one's next heartbeat", () =>
+    Effect.gen(function*() {
+      const cluster = yield* Cluster.make({ options, faults: { delay: { minMillis: 2, maxMillis: 2 } } })
+      const first = yield* cluster.join("first")
+      first.member.cache<number>("n").set("k", 1)
+      // Its next heartbeat is more than half a second away.
+      yield* cluster.advance(2_350)
+      const late = yield* cluster.join("late")
+      const cache = late.member.cache<number>("n")
+      const ready = yield* watched(late.mccache.ready)
+      // The challenge has come, and what answers the joiner's own is lost, with all that is said in that moment.
+      yield* cluster.advance(5)
+      cluster.hub.block("first", "late")
+      yield* cluster.advance(20)
+      assert.deepStrictEqual([first, late].map(({ member }) => member.members().length), [2, 1])
+      cluster.heal()
+      yield* cluster.advance(500)
+      assert.isTrue(ready.done())
+      assert.strictEqual(cache.get("k"), 1)
+    }).pipe(Effect.scoped))
+
   it.effect("succeeds when nobody else is there", () =>
     Effect.gen(function*() {
       const cluster = yield* Cluster.make({ options })

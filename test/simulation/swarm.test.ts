@@ -8,6 +8,7 @@ import { execFile } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import * as Checkers from "../../src/runtime/testing/Checkers.ts"
+import * as Cluster from "../../src/runtime/testing/Cluster.ts"
 import * as Plan from "./swarm/Plan.ts"
 import * as Run from "./swarm/Run.ts"
 
@@ -21,6 +22,31 @@ describe("a random cluster under faults, then healed", () => {
         }).pipe(Effect.scoped))
     }
   }
+})
+
+describe("the checkers", () => {
+  it.effect("do not take members for come together because what hides the difference is about to expire", () =>
+    Effect.gen(function*() {
+      const cluster = yield* Cluster.make({ options: { cacheTtl: 0 } })
+      const caches = [yield* cluster.join("a"), yield* cluster.join("b")].map(({ member }) => member.cache<number>("n"))
+      const observer = Checkers.observe(cluster, "n")
+      yield* cluster.advance("2 seconds")
+      cluster.partition([["a"], ["b"]])
+      caches[0].set("k", 1, { ttl: 1 })
+      yield* cluster.advance(10)
+      caches[1].delete("k")
+      // It is soon gone at both, and is no difference that has to be gone first; but the delete has not come.
+      Checkers.convergence(observer)
+      Checkers.newest(observer, true)
+      assert.throws(() => Checkers.convergence(observer, 0), "1 keys differ")
+      assert.throws(() => Checkers.newest(observer, true, 0), "b received")
+      yield* cluster.advance("2 seconds")
+      assert.throws(() => Checkers.newest(observer, true), "a knows nothing of")
+      cluster.heal()
+      yield* cluster.advance("10 seconds")
+      Checkers.convergence(observer, 0)
+      Checkers.newest(observer, true, 0)
+    }).pipe(Effect.scoped))
 })
 
 describe("a seed", () => {

@@ -112,6 +112,72 @@ describe("flush", () => {
       }))
   }
 
+  it.effect("a namespace started anew before anybody can give it has caught up only with what those wrote that join, too", () =>
+    Effect.gen(function*() {
+      const cluster = yield* Cluster.make({ faults: { delay: { minMillis: 1, maxMillis: 2 } } })
+      const nodes = [yield* cluster.join("a"), yield* cluster.join("b")]
+      for (const { member } of nodes) member.cache("n")
+      // Of members that start together the one with the lowest id is ready first.
+      const [lowest, other] = nodes.sort((one, two) => one.member.id < two.member.id ? -1 : 1)
+      yield* cluster.advance(50)
+      other.member.cache<number>("n").set("k", 1)
+      yield* cluster.advance(50)
+      assert.strictEqual(lowest.member.cache<number>("n").get("k"), 1)
+      yield* Effect.forkChild(Effect.ignore(lowest.mccache.clear({ name: "n", node: lowest.member.id })), {
+        startImmediately: true
+      })
+      yield* cluster.advance(10)
+      assert.isFalse(lowest.member.cache("n").has("k"))
+      const flush = yield* Effect.forkChild(other.mccache.flush({ timeout: 30 }))
+      for (let turns = 0; flush.pollUnsafe() === undefined; turns++) {
+        assert.isBelow(turns, 1_000)
+        yield* cluster.advance(5)
+      }
+      assert.strictEqual(flush.pollUnsafe()?._tag, "Success")
+      assert.strictEqual(lowest.member.cache<number>("n").get("k"), 1)
+    }))
+
+  it.effect("succeeds when a clock that jumped is corrected, and time by it has come to where it was", () =>
+    Effect.gen(function*() {
+      const { cluster, observer } = yield* start(72, 0, ["a", "b"])
+      // Of two the elder's clock counts, which is here that of the lower id.
+      const [elder, younger] = cluster.nodes().toSorted((one, two) => one.member.id < two.member.id ? -1 : 1)
+      younger.skew(4_900)
+      const cache = younger.member.cache<number>("n")
+      cache.set("k", 1, { ttl: 0.05 })
+      const written = new Map([["k", cache.metadata("k")?.stamp ?? assert.fail("just written")]])
+      let flushed = false
+      yield* Effect.forkChild(
+        Effect.tap(younger.mccache.flush({ timeout: 30 }), () =>
+          Effect.sync(() => {
+            Checkers.flushed(observer, younger, written)
+            flushed = true
+          }))
+      )
+      yield* cluster.advance("8 seconds")
+      assert.isFalse(flushed, "it is refused still")
+      assert.isAbove(elder.member.localMetrics().refused.clock, 0)
+      yield* cluster.advance("9 seconds")
+      assert.isTrue(flushed)
+    }))
+
+  it.effect("members that start a namespace anew at the same moment do not wait for each other", () =>
+    Effect.gen(function*() {
+      const { cacheOf, cluster } = yield* start(71, 0)
+      for (const name of ["a", "b", "c"]) cacheOf(name).set(name, 1)
+      yield* cluster.advance("1 second")
+      for (const { mccache, member } of cluster.nodes()) {
+        yield* Effect.forkChild(Effect.ignore(mccache.clear({ name: "n", node: member.id })), {
+          startImmediately: true
+        })
+      }
+      yield* cluster.advance("1 second")
+      for (const { member } of cluster.nodes()) {
+        assert.strictEqual(member.cache("n").size, 0)
+        assert.isTrue(member.namespaces().get("n")?.caughtUp)
+      }
+    }))
+
   for (const loss of [0, 0.3]) {
     it.effect(`never succeeds before everyone has folded what was written, at ${loss * 100} % loss`, () =>
       Effect.gen(function*() {

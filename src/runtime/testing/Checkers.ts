@@ -108,24 +108,24 @@ const freshness = (observer: Observer, payload: Uint8Array): void => {
 const expiryMarginMillis = 2_500
 
 /** What a member holds, but for what expires about now: that is gone at one member a moment before it is at another. */
-const stateOf = (namespace: Namespace, nowMillis: number): Map<Key, string> => {
+const stateOf = (namespace: Namespace, nowMillis: number, marginMillis: number): Map<Key, string> => {
   const state = new Map<Key, string>()
   for (const entry of Replica.entries(namespace.replica, namespace.replica.judgedMillis)) {
-    if (entry.expiresAt !== 0 && entry.expiresAt <= nowMillis + expiryMarginMillis) continue
+    if (entry.expiresAt !== 0 && entry.expiresAt <= nowMillis + marginMillis) continue
     state.set(entry.key, `${entry.clock}/${entry.writer}/${entry.crc}`)
   }
   return state
 }
 
 /** What differs between members, for messages: empty when nothing does. */
-export const differences = (observer: Observer): ReadonlyArray<string> => {
+export const differences = (observer: Observer, marginMillis = expiryMarginMillis): ReadonlyArray<string> => {
   const members = live(observer)
   if (members.length < 2) return []
   const found: Array<string> = []
   const now = Math.max(...members.map(({ namespace }) => namespace.replica.judgedMillis))
-  const first = stateOf(members[0].namespace, now)
+  const first = stateOf(members[0].namespace, now, marginMillis)
   for (const { namespace, node } of members.slice(1)) {
-    const state = stateOf(namespace, now)
+    const state = stateOf(namespace, now, marginMillis)
     for (const key of new Set([...first.keys(), ...state.keys()])) {
       if (first.get(key) !== state.get(key)) {
         found.push(
@@ -139,9 +139,12 @@ export const differences = (observer: Observer): ReadonlyArray<string> => {
   return found
 }
 
-/** Invariant 1: all live members hold the same. */
-export const convergence = (observer: Observer): void => {
-  const found = differences(observer)
+/**
+ * Invariant 1: all live members hold the same. What expires within `marginMillis` may differ: none of it when it is asked whether
+ * they have come together yet, for of what goes by itself the difference would show later, by what it hid.
+ */
+export const convergence = (observer: Observer, marginMillis = expiryMarginMillis): void => {
+  const found = differences(observer, marginMillis)
   if (found.length > 0) throw new Violation(1, `${found.length} keys differ: ${found.slice(0, 5).join("; ")}`)
 }
 
@@ -149,14 +152,18 @@ export const convergence = (observer: Observer): void => {
  * Invariant 5, after convergence: what is there is the newest that any survivor received; in mode 0, whose
  * members need not hold what they receive, that any survivor stored; in mode 2, where a fill is nobody else's business, that
  * any survivor wrote. With `nothingForgotten`, when there was room for everything all along,
- * the newest is there indeed.
+ * the newest is there indeed. `marginMillis` as with `convergence`.
  */
-export const newest = (observer: Observer, nothingForgotten = false): void => {
+export const newest = (
+  observer: Observer,
+  nothingForgotten = false,
+  marginMillis = expiryMarginMillis
+): void => {
   const survivors = live(observer)
   const now = Math.max(...survivors.map(({ namespace }) => namespace.replica.judgedMillis))
   // What is about to expire may be gone at some, and is not compared.
   const expires = (written: { readonly expiresAt: number } | undefined): boolean =>
-    written !== undefined && written.expiresAt !== 0 && written.expiresAt <= now + expiryMarginMillis
+    written !== undefined && written.expiresAt !== 0 && written.expiresAt <= now + marginMillis
   for (const { namespace, node } of survivors) {
     const { floor, judgedMillis, options } = namespace.replica
     for (const { namespace: theirs, node: other } of survivors) {
