@@ -98,7 +98,9 @@ export const NamespaceSummary = Schema.Struct({
   hash: Schema.String.check(Schema.isMaxLength(16))
 })
 export type NamespaceSummary = typeof NamespaceSummary.Type
-const Summaries = Schema.Array(NamespaceSummary).check(Schema.isMaxLength(64))
+/** As many as one message may tell of: a receiver takes about 20 µs to decode one, and 200 such messages a second come in a hurry. */
+export const summariesMax = 64
+const Summaries = Schema.Array(NamespaceSummary).check(Schema.isMaxLength(summariesMax))
 
 /** The heartbeat, and the announcement of the last number after data. `asks`: acknowledge at once. */
 export const Pulse = Schema.TaggedStruct("PULSE", {

@@ -4,7 +4,10 @@
  * again. Memory on the reader's side is proportional to what arrived, whatever size was announced.
  *
  * What is in time follows the round trips seen, as TCP's retransmission timer does (RFC 6298): smoothed round trip and four
- * times its deviation, of requests that were sent once only (Karn), doubled each time nothing came.
+ * times its deviation, of requests that were sent once only (Karn), doubled each time nothing came. What had to be doubled
+ * stays so for the requests that follow, until one that was sent once is answered: a donor that is slow gives no sample else,
+ * and each request would be sent twice, or more often, without end. Requests that waited together double it together, once.
+ * An answer that has begun tells nothing of that: of what comes later in it some was lost.
  */
 import { checksum } from "./Checksum.ts"
 
@@ -265,6 +268,9 @@ export const onDue = (
       continue
     }
     reading.sentMillis = -Infinity
+    if (reading.total === -1) {
+      self.timeoutMillis = Math.min(Math.max(self.timeoutMillis, 2 * reading.intervalMillis), self.timeoutMillisMax)
+    }
     reading.due = nowMillis + reading.intervalMillis
     reading.intervalMillis = Math.min(2 * reading.intervalMillis, self.timeoutMillisMax)
     if (reading.pieceBytes === 0) {

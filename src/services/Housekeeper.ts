@@ -19,6 +19,7 @@ import * as AntiEntropy from "./AntiEntropy.ts"
 import type { ClusterEvent } from "./ClusterEvent.ts"
 import * as Conditions from "./Conditions.ts"
 import type { Counters } from "./Counters.ts"
+import * as Heartbeat from "./Heartbeat.ts"
 import * as Joining from "./Joining.ts"
 import type { MemberTime } from "./MemberTime.ts"
 import type { Destination, Multicaster } from "./Multicaster.ts"
@@ -107,24 +108,25 @@ export interface Housekeeper {
   readonly alone: () => boolean
 }
 
-/** Namespaces that one heartbeat tells of; the rest have their turn in the next. */
-const summariesPerPulse = 12
 /** Namespaces of a member that are known; the others are asked for when they are opened here. */
 const summariesMax = 4_096
-const hurryMillis = 5
 const queueCapacityMessages = 65_536
 
 export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<Housekeeper, never, Scope.Scope> {
   const { multicaster, protocol, time } = host
   const membership = Membership.make(host.self, protocol)
-  let heartbeatDue = time.ticks() + protocol.heartbeatMillis
   let expectedTicks = Infinity
   const welcomes = new Map<MemberId, number>()
   const errorDue = new Map<MemberId, number>()
   /** When a member last said that it refuses our messages. */
   const refusedTicks = new Map<MemberId, number>()
   const conditions = Conditions.make()
-  const summaries = Summaries.make({ namespaces: host.namespaces, time, joined: () => joining.joined() })
+  const summaries = Summaries.make({
+    namespaces: host.namespaces,
+    time,
+    joined: () => joining.joined(),
+    bytesMax: host.pieceBytes
+  })
   const logs: Array<Effect.Effect<void>> = []
 
   const requests = Requests.make({
@@ -165,7 +167,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
     givenUpOf: (member) => host.listener().givenUpOf(member),
     hasGap: () => host.listener().hasGap(),
     repaired: (member, upTo) => host.listener().repaired(member, upTo),
-    caughtUp: () => hurry(time.ticks()),
+    caughtUp: () => heartbeat.hurry(),
     incoherent: (namespace, member, records) => {
       host.publish({ type: "incoherent", namespace: namespace.name, member, records })
       logs.push(Effect.logWarning(
@@ -191,7 +193,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
     if (namespace.startAnew()) host.lostUnsent()
     namespace.sentBefore = multicaster.highest()
     antiEntropy.restart(namespace)
-    hurry(time.ticks())
+    heartbeat.hurry()
   }
 
   // ------------------------------------------------------------------------------------------------ joining
@@ -199,11 +201,6 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
   const caughtUp = (): boolean => {
     for (const namespace of host.namespaces.values()) if (!namespace.caughtUp) return false
     return true
-  }
-
-  /** Has the others told soon of what changed in a namespace; what changes together is told together. */
-  const hurry = (now: number): void => {
-    heartbeatDue = Math.min(heartbeatDue, now + hurryMillis)
   }
 
   const joining = Joining.make({
@@ -216,22 +213,26 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
     becameReady: () => {
       host.publish({ type: "ready", member: host.self })
       // The others wait for this word.
-      multicaster.send(undefined, heartbeat())
+      heartbeat.beatNow()
       multicaster.wake()
     }
   })
 
-  // ------------------------------------------------------------------------------------------------ heartbeat
-
-  const heartbeat = (): Control => ({
-    _tag: "PULSE",
-    lowest: multicaster.lowest(),
-    highest: multicaster.highest(),
-    physicalMillis: time.physical(),
-    ready: joining.ready(),
-    asks: false,
-    floor: host.floor(),
-    namespaces: summaries(summariesPerPulse)
+  const heartbeat = Heartbeat.make({
+    ticks: time.ticks,
+    heartbeatMillis: protocol.heartbeatMillis,
+    summaries,
+    send: (namespaces) =>
+      multicaster.send(undefined, {
+        _tag: "PULSE",
+        lowest: multicaster.lowest(),
+        highest: multicaster.highest(),
+        physicalMillis: time.physical(),
+        ready: joining.ready(),
+        asks: false,
+        floor: host.floor(),
+        namespaces
+      })
   })
 
   // ------------------------------------------------------------------------------------------------ messages
@@ -242,11 +243,12 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
     now: number
   ): void => {
     member.told = true
+    let caughtUp = false
     for (const summary of list) {
       const before = member.summaries.get(summary.name)
       if (before === undefined && member.summaries.size >= summariesMax) continue
       member.summaries.set(summary.name, summary)
-      if (summary.caughtUp && before?.caughtUp === false) multicaster.caughtUp(member.id)
+      caughtUp ||= summary.caughtUp && before?.caughtUp === false
       const namespace = host.namespaces.get(summary.name)
       if (namespace === undefined) continue
       const differs = summary.fingerprint !== namespace.fingerprint
@@ -270,6 +272,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
         antiEntropy.onSummary(member, summary)
       }
     }
+    if (caughtUp) multicaster.caughtUp(member.id)
   }
 
   /** Tells a member why it is refused, at most once a second. */
@@ -338,7 +341,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
         return
       case "Opened":
         antiEntropy.opened(message.namespace)
-        hurry(now)
+        heartbeat.hurry()
         return
       case "Restart":
         restart(message.namespace)
@@ -420,21 +423,20 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
         ready: joining.ready(),
         members: Membership.alive(membership),
         floor: host.floor(),
-        namespaces: summaries(64)
+        namespaces: summaries.welcome()
       })
     }
     antiEntropy.onDue()
     requests.onDue()
     joining.onDue()
-    if (now >= heartbeatDue) {
-      heartbeatDue = now + protocol.heartbeatMillis
+    if (heartbeat.isDue()) {
       for (const namespace of host.namespaces.values()) Replica.sweep(namespace.replica, time.now())
       responder.sweep()
-      multicaster.send(undefined, heartbeat())
+      heartbeat.beat()
       const judged = Membership.tick(membership, now)
       for (const member of judged.suspected) host.publish({ type: "suspected", member: member.id })
       for (const member of judged.removed) remove(member, "removed")
-    }
+    } else heartbeat.onDue()
     conditions.look()
   }
 
@@ -449,7 +451,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
 
   const nextDue = (): number => {
     let due = Math.min(
-      heartbeatDue,
+      heartbeat.nextDue(),
       clocks.nextDue(),
       time.ticks() + host.daemonSleepMillis,
       joining.nextDue(),

@@ -183,6 +183,60 @@ describe("an answer", () => {
   })
 })
 
+describe("what did not come in time", () => {
+  /** Answers one request whole, sent once or more often. */
+  const answer = (client: Pull.Client, request: number, now: number): void => {
+    const bytes = Uint8Array.of(1)
+    assert.deepStrictEqual(Pull.onPiece(client, request, 1, 0, bytes, checksum(bytes), now), bytes)
+  }
+
+  it("is given longer from then on, until something that was asked for once comes", () => {
+    const client = Pull.makeClient({})
+    // Eight that wait together count once.
+    for (let request = 1; request <= 8; request++) Pull.start(client, request, request)
+    for (let now = 51; now <= 58; now++) assert.lengthOf(Pull.onDue(client, now).asks, 1)
+    assert.strictEqual(client.timeoutMillis, 100)
+    // Karn: which of the two was answered cannot be told.
+    answer(client, 1, 60)
+    Pull.start(client, 9, 60)
+    assert.isAbove(Pull.nextDue(client), 60)
+    for (let request = 2; request <= 8; request++) answer(client, request, 60)
+    assert.strictEqual(Pull.nextDue(client), 160)
+    assert.lengthOf(Pull.onDue(client, 160).asks, 1)
+    assert.strictEqual(client.timeoutMillis, 200)
+    Pull.start(client, 10, 160)
+    answer(client, 10, 170)
+    // A round trip of 10 ms, its half for the deviation.
+    assert.strictEqual(client.timeoutMillis, 30)
+  })
+
+  it("makes nobody ask a slow donor twice for long", () => {
+    const client = Pull.makeClient({})
+    let sent = 0
+    let now = 0
+    for (let request = 1; request <= 50; request++) {
+      Pull.start(client, request, now)
+      sent++
+      const answered = now + 120
+      for (let due = Pull.nextDue(client); due < answered; due = Pull.nextDue(client)) {
+        sent += Pull.onDue(client, due).asks.length
+      }
+      answer(client, request, now = answered)
+    }
+    assert.isAtMost(sent, 55)
+  })
+
+  it("is no sign of that when a part of the answer came", () => {
+    const client = Pull.makeClient({})
+    Pull.start(client, 1, 0)
+    const reply = bytesOf(1_000, mulberry32(6))
+    Pull.onPiece(client, 1, 1_000, 0, reply.subarray(0, 100), checksum(reply), 10)
+    const { timeoutMillis } = client
+    for (let turn = 0; turn < 4; turn++) Pull.onDue(client, Pull.nextDue(client))
+    assert.strictEqual(client.timeoutMillis, timeoutMillis)
+  })
+})
+
 describe("the reader", () => {
   it("holds what arrived and no more, whatever size is announced", () => {
     const client = Pull.makeClient({ replyBytesMax: () => 2 ** 40 })

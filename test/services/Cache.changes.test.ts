@@ -5,6 +5,8 @@ import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { Change, ChangedSinceRead } from "../../src/services/Changes.ts"
+import * as Changes from "../../src/services/Changes.ts"
+import * as Counters from "../../src/services/Counters.ts"
 import { pair, pairs } from "./support/Pair.ts"
 
 describe("changes", () => {
@@ -58,6 +60,20 @@ describe("changes", () => {
       assert.strictEqual((yield* reader.metrics).collisions, 1)
     }))
 
+  it.effect("costs a namespace nothing until somebody subscribes", () =>
+    Effect.gen(function*() {
+      const counters = Counters.make()
+      const options = { counters, callbackWindowMillis: 0, onChange: undefined }
+      const before = process.memoryUsage().heapUsed
+      const made: Array<Changes.Changes> = []
+      for (let index = 0; index < 1_000; index++) made.push(yield* Changes.make({ ...options, namespace: `n${index}` }))
+      const bytes = process.memoryUsage().heapUsed - before
+      // 65 MB if each had room for what a subscriber may lag behind.
+      assert.isBelow(bytes, 20_000_000)
+      for (const { publish } of made) publish("set", "k", 1, "a".repeat(32), "local")
+      assert.strictEqual(counters.changesDropped, 0)
+    }))
+
   it.effect("ends when the member leaves", () =>
     Effect.gen(function*() {
       const { cluster, writer } = yield* pair()
@@ -66,6 +82,18 @@ describe("changes", () => {
       const leaving = yield* Effect.forkChild(cluster.leave("a"))
       yield* cluster.advance("10 seconds")
       yield* Fiber.join(leaving)
+      assert.isDefined(watching.pollUnsafe())
+    }))
+
+  it.effect("ends at once when the member has left, also if nobody subscribed before", () =>
+    Effect.gen(function*() {
+      const { cluster, writer } = yield* pair()
+      const leaving = yield* Effect.forkChild(cluster.leave("a"))
+      yield* cluster.advance("10 seconds")
+      yield* Fiber.join(leaving)
+      const watching = yield* Effect.forkChild(Stream.runDrain(writer.changes))
+      yield* Effect.yieldNow
+      yield* cluster.advance(1)
       assert.isDefined(watching.pollUnsafe())
     }))
 })
