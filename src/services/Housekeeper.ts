@@ -218,21 +218,22 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
     }
   })
 
+  const pulse = (namespaces: ReadonlyArray<NamespaceSummary>): Control => ({
+    _tag: "PULSE",
+    lowest: multicaster.lowest(),
+    highest: multicaster.highest(),
+    physicalMillis: time.physical(),
+    ready: joining.ready(),
+    asks: false,
+    floor: host.floor(),
+    namespaces
+  })
+
   const heartbeat = Heartbeat.make({
     ticks: time.ticks,
     heartbeatMillis: protocol.heartbeatMillis,
     summaries,
-    send: (namespaces) =>
-      multicaster.send(undefined, {
-        _tag: "PULSE",
-        lowest: multicaster.lowest(),
-        highest: multicaster.highest(),
-        physicalMillis: time.physical(),
-        ready: joining.ready(),
-        asks: false,
-        floor: host.floor(),
-        namespaces
-      })
+    send: (namespaces) => multicaster.send(undefined, pulse(namespaces))
   })
 
   // ------------------------------------------------------------------------------------------------ messages
@@ -375,7 +376,9 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
       case "JOIN":
         // It was met, and still announces itself, without ever having acknowledged anything: our proof may have been lost. It
         // challenges whom it does not know, and would else take itself to be alone. What waited until it was met is no such sign.
-        if (now > member.metMillis && multicaster.lagOf(member.id) === undefined) multicaster.send(member, heartbeat())
+        if (now > member.metMillis && multicaster.lagOf(member.id) === undefined) {
+          multicaster.send(member, pulse(summaries.welcome()))
+        }
         return
       case "LEAVE":
         remove(member, "left")
