@@ -130,33 +130,56 @@ const readText = (bytes: Uint8Array, from: number, length: number): string => {
   return textDecoder.decode(bytes.subarray(from, end))
 }
 
-/** The bytes that a write's record takes. */
-export const writeBytes = (operation: Write, sender: Stamp.MemberId): number => {
-  const bytes = 10 + Key.bytes(operation.namespace) + (operation.writer === sender ? 0 : 16)
-  if (operation._tag === "CLEAR") return bytes
-  const keyed = bytes + (typeof operation.key === "string" ? 2 : 0) + Key.bytes(operation.key)
-  if (operation._tag === "DEL") return keyed
-  return keyed + (operation.expiresAt === 0 ? 4 : 10) + (operation.value === undefined ? 0 : operation.value.length)
+/** What a write tells: an operation, or the record that is held of a key, so that nothing needs to be made of it. */
+interface Written {
+  readonly key?: Key.Key | undefined
+  readonly clock: number
+  readonly writer: Stamp.MemberId
+  readonly expiresAt?: number | undefined
+  readonly crc?: number | undefined
 }
 
-/** Writes the record of a write at `at`, where there must be room for `writeBytes` of it. */
-export const writeInto = (operation: Write, sender: Stamp.MemberId, target: Uint8Array, start: number): void => {
-  const value = operation._tag === "PUT" ? operation.value : undefined
-  const foreign = operation.writer !== sender
-  const key = operation._tag === "CLEAR" ? undefined : operation.key
-  const expiresAt = operation._tag === "PUT" ? operation.expiresAt : 0
-  const nameBytes = Key.bytes(operation.namespace)
-  target[start] = Op.tags[operation._tag]
+/** The bytes that the record of a write takes. `value` is that of a `PUT`, if it travels. */
+export const writeBytes = (
+  tag: Write["_tag"],
+  namespace: string,
+  written: Written,
+  value: Packed.Packed | undefined,
+  sender: Stamp.MemberId
+): number => {
+  const bytes = 10 + Key.bytes(namespace) + (written.writer === sender ? 0 : 16)
+  const { key } = written
+  if (tag === "CLEAR" || key === undefined) return bytes
+  const keyed = bytes + (typeof key === "string" ? 2 : 0) + Key.bytes(key)
+  return tag === "DEL" ? keyed : keyed + (written.expiresAt === 0 ? 4 : 10) + (value === undefined ? 0 : value.length)
+}
+
+/** Writes the record of a write at `start`, where there must be room for `writeBytes` of it. */
+export const writeInto = (
+  tag: Write["_tag"],
+  namespace: string,
+  written: Written,
+  value: Packed.Packed | undefined,
+  sender: Stamp.MemberId,
+  target: Uint8Array,
+  start: number
+): void => {
+  const { clock, writer } = written
+  const foreign = writer !== sender
+  const key = tag === "CLEAR" ? undefined : written.key
+  const expiresAt = tag === "PUT" ? written.expiresAt ?? 0 : 0
+  const nameBytes = Key.bytes(namespace)
+  target[start] = Op.tags[tag]
   target[start + 1] = (typeof key === "number" ? flagNumberKey : 0) | (foreign ? flagWriter : 0) |
     (value === undefined ? 0 : flagValue) | (expiresAt === 0 ? 0 : flagExpiry)
   target[start + 2] = nameBytes
-  let at = writeText(operation.namespace, nameBytes, target, start + 3)
-  const high = Math.floor(operation.clock / 0x1_0000_0000)
+  let at = writeText(namespace, nameBytes, target, start + 3)
+  const high = Math.floor(clock / 0x1_0000_0000)
   target[at] = high >>> 16
   at = write16(high & 0xffff, target, at + 1)
-  at = write32(operation.clock >>> 0, target, at)
+  at = write32(clock >>> 0, target, at)
   if (foreign) {
-    MemberId.write(operation.writer, target, at)
+    MemberId.write(writer, target, at)
     at += 16
   }
   if (typeof key === "number") at = writeFloat(key, target, at)
@@ -164,19 +187,31 @@ export const writeInto = (operation: Write, sender: Stamp.MemberId, target: Uint
     const keyBytes = Key.bytes(key)
     at = writeText(key, keyBytes, target, write16(keyBytes, target, at))
   }
-  if (operation._tag !== "PUT") return
+  if (tag !== "PUT") return
   if (expiresAt !== 0) {
     at = write16(Math.floor(expiresAt / 0x1_0000_0000), target, at)
     at = write32(expiresAt >>> 0, target, at)
   }
-  at = write32(operation.crc, target, at)
+  at = write32(written.crc ?? 0, target, at)
   if (value !== undefined) Packed.write(value, target, at)
 }
 
 /** Encodes a write into bytes of its own. */
 export const encodeWrite = (operation: Write, sender: Stamp.MemberId): Uint8Array => {
-  const record = new Uint8Array(writeBytes(operation, sender))
-  writeInto(operation, sender, record, 0)
+  const value = operation._tag === "PUT" ? operation.value : undefined
+  return encodeWritten(operation._tag, operation.namespace, operation, value, sender)
+}
+
+/** As `writeInto`, into bytes of its own. */
+export const encodeWritten = (
+  tag: Write["_tag"],
+  namespace: string,
+  written: Written,
+  value: Packed.Packed | undefined,
+  sender: Stamp.MemberId
+): Uint8Array => {
+  const record = new Uint8Array(writeBytes(tag, namespace, written, value, sender))
+  writeInto(tag, namespace, written, value, sender, record, 0)
   return record
 }
 

@@ -7,6 +7,7 @@
  * tells its peers to repair from it.
  */
 import type { Key } from "./Key.ts"
+import type { Record } from "./Record.ts"
 
 /** Counts places over all namespaces of a member. */
 export interface Places {
@@ -22,6 +23,8 @@ export class Outbox {
   /** The keys that wait, in order from `#front` on, and their places; keys leave by the front only, or all at once. */
   #queue: Array<Key> = []
   #queuePlaces: Array<number> = []
+  /** What was held of the keys when they were added: as long as it is held, nobody needs to look it up. */
+  #queueRecords: Array<Record | undefined> = []
   #front = 0
   readonly #waiting = new Set<Key>()
   /** The newest clear not sent yet: its stamp's clock, or 0. */
@@ -35,8 +38,8 @@ export class Outbox {
     this.#keysMax = keysMax
   }
 
-  /** Adds a key; false when the outbox overflowed and was emptied. */
-  add(key: Key): boolean {
+  /** Adds a key, of which this is held now; false when the outbox overflowed and was emptied. */
+  add(key: Key, record?: Record): boolean {
     const { size } = this.#waiting
     if (this.#waiting.add(key).size === size) return true
     if (size >= this.#keysMax) {
@@ -46,6 +49,7 @@ export class Outbox {
     }
     this.#queue.push(key)
     this.#queuePlaces.push(++this.#places.last)
+    this.#queueRecords.push(record)
     return true
   }
 
@@ -63,6 +67,7 @@ export class Outbox {
     this.#waiting.clear()
     this.#queue = []
     this.#queuePlaces = []
+    this.#queueRecords = []
     this.#front = 0
     this.#clear = 0
   }
@@ -94,13 +99,21 @@ export class Outbox {
     return this.#front === this.#queue.length ? undefined : this.#queue[this.#front]
   }
 
+  /** What is held of the next key, if that is what was when it was added. */
+  peekRecord(): Record | undefined {
+    const record = this.#front === this.#queue.length ? undefined : this.#queueRecords[this.#front]
+    return record?.held === true ? record : undefined
+  }
+
   /** Removes the key that `peek` gives. */
   taken(): void {
     if (this.#front === this.#queue.length) return
-    this.#waiting.delete(this.#queue[this.#front++])
+    this.#waiting.delete(this.#queue[this.#front])
+    this.#queueRecords[this.#front++] = undefined
     if (this.#front >= takenMin && 2 * this.#front >= this.#queue.length) {
       this.#queue = this.#queue.slice(this.#front)
       this.#queuePlaces = this.#queuePlaces.slice(this.#front)
+      this.#queueRecords = this.#queueRecords.slice(this.#front)
       this.#front = 0
     }
   }

@@ -1,6 +1,6 @@
 /**
  * Records by an order that never changes for a record, first one first, with lazy removal: what the replica no longer holds
- * is skipped when it comes to the front, and dropped with all such when they are more than a quarter.
+ * is dropped when it comes to the front, or with all such when they are more than a third.
  *
  * Records come in order nearly always, as clocks run forward: those are a queue, added and taken in O(1) with one comparison.
  * Only what comes out of order (late, or with a shorter ttl) goes through a binary heap.
@@ -30,7 +30,9 @@ export class StampHeap<R extends Record> {
 
   /** Tells that a record of the heap is no longer held. */
   released(): void {
-    if (++this.#stale <= staleMin || this.#stale <= (this.#queue.length - this.#front + this.#heap.length) >> 2) return
+    this.#stale++
+    this.#skim()
+    if (this.#stale <= staleMin || 3 * this.#stale <= this.#queue.length - this.#front + this.#heap.length) return
     this.#stale = 0
     this.#queue = this.#queue.slice(this.#front).filter((record) => record.held)
     this.#front = 0
@@ -41,14 +43,7 @@ export class StampHeap<R extends Record> {
 
   /** The first record still held. */
   peek(): R | undefined {
-    while (this.#front < this.#queue.length && !this.#queue[this.#front].held) {
-      this.#front++
-      this.#passed()
-    }
-    if (this.#front > staleMin && this.#front > this.#queue.length >> 2) {
-      this.#queue = this.#queue.slice(this.#front)
-      this.#front = 0
-    }
+    this.#skim()
     while (this.#heap.length > 0 && !this.#heap[0].held) {
       this.#pop()
       this.#passed()
@@ -63,6 +58,18 @@ export class StampHeap<R extends Record> {
     this.#front = 0
     this.#heap = []
     this.#stale = 0
+  }
+
+  /** Drops what is not held any more from the front of the queue: in a cache that is written in turns, all of it. */
+  #skim(): void {
+    const queue = this.#queue
+    while (this.#front < queue.length && !queue[this.#front].held) {
+      this.#front++
+      this.#passed()
+    }
+    if (this.#front <= staleMin || 4 * this.#front <= queue.length) return
+    this.#queue = queue.slice(this.#front)
+    this.#front = 0
   }
 
   #passed(): void {

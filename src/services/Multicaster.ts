@@ -20,6 +20,7 @@ import type { Key } from "../domain/Key.ts"
 import type { Ack, Control, Nack, Write } from "../domain/Operation.ts"
 import * as OperationCodec from "../domain/OperationCodec.ts"
 import type { Places } from "../domain/Outbox.ts"
+import type { Packed } from "../domain/Packed.ts"
 import * as Protocols from "../domain/Protocol.ts"
 import * as Replica from "../domain/Replica.ts"
 import * as SendStream from "../domain/SendStream.ts"
@@ -184,52 +185,46 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<M
   // ------------------------------------------------------------------------------------------------ the outbox
 
   /** Whether a stamp is so far ahead of the clock that others would refuse it: it waits until it is not. */
-  const isAhead = (clock: number): boolean => {
-    if (Stamp.toMillis(clock) - time.now() <= protocol.outboxAheadMillisMax) return false
+  const isAhead = (clock: number, now: number): boolean => {
+    if (Stamp.toMillis(clock) - now <= protocol.outboxAheadMillisMax) return false
     heldUntil = time.ticks() + 10
     return true
   }
 
-  /** The write that tells the present state of a key, or `undefined` when there is nothing to tell (any more). */
-  const writeOf = (namespace: Namespace, key: Key): Write | "later" | undefined => {
-    const record = Replica.record(namespace.replica, key)
+  /** Packs what tells the present state of the next key, if there is anything to tell (any more). False: it must wait. */
+  const packNext = (namespace: Namespace, key: Key, now: number): boolean => {
+    const record = namespace.outbox.peekRecord() ?? Replica.record(namespace.replica, key)
     const goneUnsent = namespace.goneUnsent.size === 0 ? undefined : namespace.goneUnsent.get(key)
     const gone = record === undefined || (record.kind === "tombstone" && record.cause === "ghost")
-    if (isAhead(gone ? goneUnsent ?? 0 : record.clock)) return "later"
+    if (isAhead(gone ? goneUnsent ?? 0 : record.clock, now)) return false
     namespace.sent(key)
+    const { name } = namespace
     if (gone) {
-      return goneUnsent === undefined
-        ? undefined
-        : { _tag: "DEL", namespace: namespace.name, key, clock: goneUnsent, writer: host.self }
-    }
-    if (record.kind === "tombstone") {
-      return { _tag: "DEL", namespace: namespace.name, key, clock: record.clock, writer: record.writer }
-    }
-    return {
-      _tag: "PUT",
-      namespace: namespace.name,
-      key,
-      clock: record.clock,
-      writer: record.writer,
-      expiresAt: record.expiresAt,
-      crc: record.crc,
-      value: namespace.options.mode === 2 ? undefined : record.value
-    }
+      if (goneUnsent !== undefined) pack("DEL", name, { key, clock: goneUnsent, writer: host.self }, undefined)
+    } else if (record.kind === "tombstone") pack("DEL", name, record, undefined)
+    else pack("PUT", name, record, namespace.options.mode === 2 ? undefined : record.value)
+    return true
   }
 
-  const pack = (write: Write): void => {
-    count(counters.operationsOut, write._tag)
-    const at = dataPacker.place(OperationCodec.writeBytes(write, host.self), ready)
-    if (at >= 0) OperationCodec.writeInto(write, host.self, dataPacker.target, at)
-    else ready.push(...dataPacker.add(OperationCodec.encodeWrite(write, host.self)))
+  const pack = (
+    tag: Write["_tag"],
+    namespace: string,
+    written: Parameters<typeof OperationCodec.writeBytes>[2],
+    value: Packed | undefined
+  ): void => {
+    count(counters.operationsOut, tag)
+    const at = dataPacker.place(OperationCodec.writeBytes(tag, namespace, written, value, host.self), ready)
+    if (at >= 0) OperationCodec.writeInto(tag, namespace, written, value, host.self, dataPacker.target, at)
+    else ready.push(...dataPacker.add(OperationCodec.encodeWritten(tag, namespace, written, value, host.self)))
   }
 
   /** Takes from the outboxes, in turn, until a body is full or nothing is left. */
   const fill = (): void => {
+    const now = time.now()
     for (const [namespace, { clock }] of clears) {
-      if (isAhead(clock)) continue
+      if (isAhead(clock, now)) continue
       clears.delete(namespace)
-      pack({ _tag: "CLEAR", namespace, clock, writer: host.self })
+      pack("CLEAR", namespace, { clock, writer: host.self }, undefined)
     }
     const namespaces = [...host.namespaces.values()].filter((namespace) => namespace.outbox.size > 0)
     let idle = 0
@@ -238,20 +233,17 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<M
       idle++
       const clear = namespace.outbox.peekClear()
       // It keeps its place while it waits: a flush must not pass it.
-      if (clear > 0 && isAhead(clear)) continue
+      if (clear > 0 && isAhead(clear, now)) continue
       if (clear > 0) {
         namespace.outbox.takeClear()
-        pack({ _tag: "CLEAR", namespace: namespace.name, clock: clear, writer: host.self })
+        pack("CLEAR", namespace.name, { clock: clear, writer: host.self }, undefined)
       }
       // A namespace sends up to a datagram's worth before the next has its turn.
       while (ready.length === 0) {
         const key = namespace.outbox.peek()
-        if (key === undefined) break
-        const write = writeOf(namespace, key)
-        if (write === "later") break
+        if (key === undefined || !packNext(namespace, key, now)) break
         namespace.outbox.taken()
         idle = 0
-        if (write !== undefined) pack(write)
       }
     }
     if (ready.length === 0) {

@@ -222,7 +222,7 @@ export class Namespace {
 
   #send(key: Key, now: number): void {
     this.#changedMillis = now
-    if (!this.outbox.add(key)) {
+    if (!this.outbox.add(key, Replica.record(this.replica, key))) {
       this.#host.counters.outboxOverflows++
       this.dropUnsent()
       this.#host.overflowed()

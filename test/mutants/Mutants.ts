@@ -503,8 +503,8 @@ export const mutants: ReadonlyArray<Mutant> = [
     name: "foreign write sent as one's own",
     what: "A record keeps its writer, whoever sends it.",
     file: multicaster,
-    find: `      writer: record.writer,`,
-    replace: `      writer: host.self,`,
+    find: `else pack("PUT", name, record, `,
+    replace: `else pack("PUT", name, { ...record, crc: record.crc, writer: host.self }, `,
     invariants: [1, 4]
   },
   {
