@@ -12,6 +12,7 @@
  *  36  …    body, then 16 bytes of tag, or 4 of CRC-32 when not sealed
  * ```
  */
+import { read32, write32 } from "./BigEndian.ts"
 import * as MemberIds from "./MemberId.ts"
 import type { MemberId } from "./Stamp.ts"
 
@@ -32,16 +33,15 @@ export interface Header {
 
 /** Writes a header at the start of the target. */
 export const encodeHeader = (target: Uint8Array, header: Header): void => {
-  const view = new DataView(target.buffer, target.byteOffset, headerBytes)
   target[0] = 0x4d
   target[1] = 0x63
   target[2] = version
   target[3] = (header.sealed ? flagSealed : 0) | (header.unicast ? flagUnicast : 0)
-  view.setUint32(4, header.keyId)
+  write32(header.keyId, target, 4)
   MemberIds.write(header.sender, target, 8)
-  view.setUint32(24, header.epoch)
-  view.setUint32(28, (Math.floor(header.counter / 0x1_0000_0000) | (header.unicast ? 0x8000_0000 : 0)) >>> 0)
-  view.setUint32(32, header.counter >>> 0)
+  write32(header.epoch, target, 24)
+  write32(Math.floor(header.counter / 0x1_0000_0000) | (header.unicast ? 0x8000_0000 : 0), target, 28)
+  write32(header.counter >>> 0, target, 32)
 }
 
 /** Reads a header; `undefined` for what is none of this version. */
@@ -49,18 +49,17 @@ export const decodeHeader = (bytes: Uint8Array): Header | undefined => {
   if (bytes.length < headerBytes || bytes[0] !== 0x4d || bytes[1] !== 0x63 || bytes[2] !== version) return undefined
   const flags = bytes[3]
   if (flags > (flagSealed | flagUnicast)) return undefined
-  const view = new DataView(bytes.buffer, bytes.byteOffset, headerBytes)
   const unicast = (flags & flagUnicast) !== 0
-  const high = view.getUint32(28)
+  const high = read32(bytes, 28)
   if ((high >= 0x8000_0000) !== unicast) return undefined
   const counterHigh = high & 0x7fff_ffff
   if (counterHigh > 0x1f_ffff) return undefined
   return {
     sealed: (flags & flagSealed) !== 0,
     unicast,
-    keyId: view.getUint32(4),
+    keyId: read32(bytes, 4),
     sender: MemberIds.read(bytes, 8),
-    epoch: view.getUint32(24),
-    counter: counterHigh * 0x1_0000_0000 + view.getUint32(32)
+    epoch: read32(bytes, 24),
+    counter: counterHigh * 0x1_0000_0000 + read32(bytes, 32)
   }
 }

@@ -13,8 +13,10 @@
  *
  * A record may have any size: there is no limit of pieces, only that of the receiver (`Reassembly`).
  */
+import { read16, read32, write16, write32 } from "./BigEndian.ts"
 import { checksum } from "./Checksum.ts"
 import * as Invariant from "./Invariant.ts"
+import { Slab } from "./Slab.ts"
 import * as Varint from "./Varint.ts"
 
 export const bodyPrefixBytes = { data: 7, control: 1 } as const
@@ -50,6 +52,7 @@ export class Packer {
   readonly #ids: RecordIds
   readonly #scratch: Buffer
   readonly #prefixBytes: number
+  readonly #slab = new Slab()
   #used = 0
 
   /** `bodyBytesMax` without the prefix, for which that much room is left before the pieces of each body. */
@@ -104,8 +107,8 @@ export class Packer {
   /** The pieces that are left over, if any. */
   flush(): Uint8Array | undefined {
     if (this.#used === 0) return undefined
-    const pieces = Buffer.allocUnsafeSlow(this.#prefixBytes + this.#used)
-    this.#scratch.copy(pieces, 0, 0, pieces.length)
+    const pieces = this.#slab.take(this.#prefixBytes + this.#used)
+    pieces.set(this.#scratch.subarray(0, pieces.length))
     this.#used = 0
     return pieces
   }
@@ -119,12 +122,12 @@ export class Packer {
     const room = this.#bodyBytesMax - partOverhead(recordId, record.length)
     for (let offset = 0; offset < record.length; offset += room) {
       const length = Math.min(room, record.length - offset)
-      const pieces = Buffer.allocUnsafeSlow(this.#prefixBytes + partOverhead(recordId, record.length) + length)
+      const pieces = this.#slab.take(this.#prefixBytes + partOverhead(recordId, record.length) + length)
       pieces[this.#prefixBytes] = piecePart
       let at = Varint.write(pieces, this.#prefixBytes + 1, recordId)
       at = Varint.write(pieces, at, record.length)
       at = Varint.write(pieces, at, offset)
-      at = Varint.write(pieces, pieces.writeUInt32BE(crc, at), length)
+      at = Varint.write(pieces, write32(crc, pieces, at), length)
       pieces.set(record.subarray(offset, offset + length), at)
       bodies.push(pieces.subarray(0, at + length))
     }
@@ -140,12 +143,7 @@ export const controlBodyBytes = (recordBytes: number): number =>
 export const numberBody = (body: Uint8Array, number: number, asks: boolean): void => {
   const high = Math.floor(number / 0x1_0000_0000) | (asks ? asksBit : 0)
   body[0] = kindData
-  body[1] = high >> 8
-  body[2] = high
-  body[3] = number >>> 24
-  body[4] = number >>> 16
-  body[5] = number >>> 8
-  body[6] = number
+  write32(number >>> 0, body, write16(high, body, 1))
 }
 
 /** A control body. */
@@ -170,9 +168,8 @@ export const readBody = (body: Uint8Array, visitor: Visitor): boolean => {
   let start: number = bodyPrefixBytes.control
   if (kind === kindData) {
     if (body.length < bodyPrefixBytes.data) return false
-    const high = (body[1] << 8) | body[2]
-    const number = (high & ~asksBit) * 0x1_0000_0000 +
-      (((body[3] << 24) | (body[4] << 16) | (body[5] << 8) | body[6]) >>> 0)
+    const high = read16(body, 1)
+    const number = (high & ~asksBit) * 0x1_0000_0000 + read32(body, 3)
     if (number === 0) return false
     visitor.data(number, (high & asksBit) !== 0)
     start = bodyPrefixBytes.data
@@ -191,9 +188,8 @@ export const readBody = (body: Uint8Array, visitor: Visitor): boolean => {
       const total = reader.next()
       const offset = reader.next()
       if (reader.failed || reader.at + 4 > body.length) return false
-      const at = reader.at
-      const crc = ((body[at] << 24) | (body[at + 1] << 16) | (body[at + 2] << 8) | body[at + 3]) >>> 0
-      reader.at = at + 4
+      const crc = read32(body, reader.at)
+      reader.at += 4
       const length = reader.next()
       const from = reader.at
       if (reader.failed || length === 0 || length > body.length - from || offset + length > total) return false

@@ -24,6 +24,7 @@
 import * as SchemaBinary from "effect/encoding/SchemaBinary"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
+import { read16, read32, write16, write32 } from "./BigEndian.ts"
 import * as Key from "./Key.ts"
 import * as MemberId from "./MemberId.ts"
 import type { Control, Operation, Write } from "./Operation.ts"
@@ -56,25 +57,6 @@ const readFloat = (bytes: Uint8Array, at: number): number => {
   for (let index = 0; index < 8; index++) floatBytes[littleEndian ? 7 - index : index] = bytes[at + index]
   return float[0]
 }
-
-const write16 = (value: number, target: Uint8Array, at: number): number => {
-  target[at] = value >> 8
-  target[at + 1] = value
-  return at + 2
-}
-
-const write32 = (value: number, target: Uint8Array, at: number): number => {
-  target[at] = value >>> 24
-  target[at + 1] = value >>> 16
-  target[at + 2] = value >>> 8
-  target[at + 3] = value
-  return at + 4
-}
-
-const read16 = (bytes: Uint8Array, at: number): number => (bytes[at] << 8) | bytes[at + 1]
-
-const read32 = (bytes: Uint8Array, at: number): number =>
-  ((bytes[at] << 24) | (bytes[at + 1] << 16) | (bytes[at + 2] << 8) | bytes[at + 3]) >>> 0
 
 /** Writes UTF-8 at `at`, of so many bytes: as many as units say that all are ASCII, for which a loop is fastest. */
 const writeText = (text: string, bytes: number, target: Uint8Array, at: number): number => {

@@ -15,8 +15,10 @@
  */
 import { createCipheriv, createDecipheriv, createHash, createSecretKey, hkdfSync, type KeyObject } from "node:crypto"
 import { crc32 } from "node:zlib"
+import { read32, write32 } from "../domain/BigEndian.ts"
 import * as Datagram from "../domain/Datagram.ts"
 import * as MemberIds from "../domain/MemberId.ts"
+import { Slab } from "../domain/Slab.ts"
 import type { MemberId } from "../domain/Stamp.ts"
 
 export type OpenFailure = "malformed" | "unauthentic" | "foreign" | "unsealed" | "throttled"
@@ -93,6 +95,8 @@ export const make = (options: {
   let derivations = 0
   let derivationsSince = -Infinity
 
+  const slab = new Slab()
+
   const derive = (secret: Uint8Array, sender: Uint8Array, epoch: number): Subkey => {
     const info = new Uint8Array(8 + cluster.length + 4)
     info.set(new TextEncoder().encode("mccache1"))
@@ -127,7 +131,7 @@ export const make = (options: {
 
   const seal = (body: Uint8Array, receiver: MemberId | undefined): Uint8Array => {
     renew()
-    const datagram = Buffer.allocUnsafeSlow(overheadBytes + body.length)
+    const datagram = slab.take(overheadBytes + body.length)
     Datagram.encodeHeader(datagram, {
       sealed,
       unicast: receiver !== undefined,
@@ -139,7 +143,7 @@ export const make = (options: {
     const header = datagram.subarray(0, Datagram.headerBytes)
     if (own === undefined) {
       datagram.set(body, Datagram.headerBytes)
-      new DataView(datagram.buffer).setUint32(datagram.length - crcBytes, checksum(datagram, receiver))
+      write32(checksum(datagram, receiver), datagram, datagram.length - crcBytes)
       return datagram
     }
     const cipher = createCipheriv("aes-256-gcm", own.key, nonceOf(own.iv, header))
@@ -176,8 +180,7 @@ export const make = (options: {
     if (datagram.length < overheadBytes) return "malformed"
     const receiver = header.unicast ? options.self : undefined
     if (!sealed) {
-      const view = new DataView(datagram.buffer, datagram.byteOffset, datagram.byteLength)
-      if (view.getUint32(datagram.length - crcBytes) !== checksum(datagram, receiver)) return "unauthentic"
+      if (read32(datagram, datagram.length - crcBytes) !== checksum(datagram, receiver)) return "unauthentic"
       opened.set(header.keyId, (opened.get(header.keyId) ?? 0) + 1)
       return datagram.subarray(Datagram.headerBytes, datagram.length - crcBytes)
     }

@@ -592,7 +592,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     name: "corruption not noticed",
     what: "A datagram that was changed on its way is refused.",
     file: "src/services/Sealing.ts",
-    find: `if (view.getUint32(datagram.length - crcBytes) !== checksum(datagram, receiver)) return "unauthentic"`,
+    find: `if (read32(datagram, datagram.length - crcBytes) !== checksum(datagram, receiver)) return "unauthentic"`,
     replace: ``,
     invariants: [2, 4, 8]
   },

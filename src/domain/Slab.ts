@@ -1,0 +1,23 @@
+/**
+ * Room for bytes, handed out in pieces of larger buffers: a buffer of its own for every body and every datagram costs more than to
+ * fill it. Pieces are never handed out twice, and begin with arbitrary bytes. A piece keeps its whole buffer alive, which is
+ * why only what goes in the order in which it came is put here: of the values of a cache one in a hundred might stay.
+ */
+const slabBytes = 65_536
+
+export class Slab {
+  #buffer = new ArrayBuffer(0)
+  #used = 0
+
+  take(bytes: number): Uint8Array {
+    // Without zeroing, which `Buffer` alone can do.
+    if (bytes > slabBytes / 4) return new Uint8Array(Buffer.allocUnsafeSlow(bytes).buffer)
+    if (this.#used + bytes > this.#buffer.byteLength) {
+      this.#buffer = Buffer.allocUnsafeSlow(slabBytes).buffer
+      this.#used = 0
+    }
+    const start = this.#used
+    this.#used += bytes
+    return new Uint8Array(this.#buffer, start, bytes)
+  }
+}
