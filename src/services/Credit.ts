@@ -17,6 +17,12 @@ const kernelChargeBytes = (datagramBytes: number): number => 2 ** Math.ceil(Math
  */
 const usableShare = 0.7
 
+/**
+ * No network that this is for has more under way: they fill 10 Gbit/s for a millisecond. Own multicasts come back into the same
+ * buffer, and nobody's credit counts those: what is left of a large one is for them.
+ */
+const datagramsMax = 1_024
+
 /** Datagrams for each active sender, at least 1. */
 export const datagrams = (
   network: Pick<Network["Service"], "receiveBufferBytes">,
@@ -26,6 +32,6 @@ export const datagrams = (
 ): number => {
   let active = 0
   for (const { dataTicks } of senders) if (nowTicks - dataTicks <= activeMillis) active++
-  const share = usableShare * network.receiveBufferBytes() / kernelChargeBytes(datagramBytesMax) / Math.max(1, active)
-  return Math.max(1, Math.floor(share))
+  const room = usableShare * network.receiveBufferBytes() / kernelChargeBytes(datagramBytesMax)
+  return Math.max(1, Math.floor(Math.min(room, datagramsMax) / Math.max(1, active)))
 }
