@@ -67,6 +67,8 @@ export const quantumMillis = 2_000
 
 export interface Replica {
   readonly options: Options
+  /** Whether the least recently used entry goes first. */
+  readonly evictsUsed: boolean
   readonly clock: HybridClock.HybridClock
   readonly observer: Observer
   readonly records: Map<Key, Record>
@@ -102,6 +104,7 @@ export const make = (options: Options, clock: HybridClock.HybridClock, observer:
   const horizon = options.tombstoneHorizonMillis
   return {
     options,
+    evictsUsed: options.eviction === "used",
     clock,
     observer,
     records: new Map(),
@@ -146,7 +149,7 @@ export const isReadable = (self: Replica, entry: Entry, nowMillis: number): bool
 
 /** A lookup found this entry. */
 export const use = (self: Replica, entry: Entry): void => {
-  if (self.options.eviction === "used") self.byUse.use(entry)
+  if (self.evictsUsed) self.byUse.use(entry)
 }
 
 /** The unexpired entry of a key. */
@@ -186,7 +189,7 @@ const release = (self: Replica, record: Record): void => {
     record.value = ""
     record.decoded = notDecoded
     if (record.expiresAt !== 0) self.byExpiry.released()
-    if (self.options.eviction === "used") self.byUse.remove(record)
+    if (self.evictsUsed) self.byUse.remove(record)
     else self.byStamp.released()
   } else {
     self.tombstones--
@@ -202,7 +205,7 @@ const holdEntry = (self: Replica, entry: Entry): void => {
   self.bytes += entry.bytes
   if (self.options.mode === 1) Digest.toggle(self.digest, entry, 1)
   if (entry.expiresAt !== 0) self.byExpiry.add(entry)
-  if (self.options.eviction === "used") self.byUse.add(entry)
+  if (self.evictsUsed) self.byUse.add(entry)
   else self.byStamp.add(entry)
 }
 
@@ -396,7 +399,7 @@ export const outgrow = (self: Replica, { clock, key, writer }: Stamp.Stamp & { r
 const shrink = (self: Replica, origin: Origin): void => {
   freeExpired(self)
   while (self.size > self.options.cacheMax || self.bytes > self.options.cacheSizeBytes) {
-    const entry = self.options.eviction === "used" ? self.byUse.least() : self.byStamp.peek()
+    const entry = self.evictsUsed ? self.byUse.least() : self.byStamp.peek()
     Invariant.check(entry !== undefined, "a full cache has an entry to evict")
     if (self.options.mode === 0) {
       bury(self, entry, entry.key, entry.keyHash, entry.clock, entry.writer, "ghost", 0)

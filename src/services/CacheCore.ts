@@ -14,7 +14,7 @@ import type { Stamp } from "../domain/Stamp.ts"
 import * as TimeInput from "../domain/TimeInput.ts"
 import type { Counters } from "./Counters.ts"
 import type { MemberTime } from "./MemberTime.ts"
-import type { Namespace } from "./Namespace.ts"
+import type { Namespace, Tally } from "./Namespace.ts"
 import type { Encoded } from "./TreeWriter.ts"
 import type { ValueCodec } from "./ValueCodec.ts"
 
@@ -74,6 +74,9 @@ export interface Fill<V> {
 export class CacheCore<V> {
   readonly name: string
   readonly namespace: Namespace
+  // A lookup goes through all of this: the fewer steps, the better.
+  readonly #replica: Replica.Replica
+  readonly #tally: Tally
   readonly #codec: ValueCodec<V>
   readonly #time: MemberTime
   readonly #counters: Counters
@@ -86,6 +89,8 @@ export class CacheCore<V> {
   ) {
     this.name = namespace.name
     this.namespace = namespace
+    this.#replica = namespace.replica
+    this.#tally = namespace.tally
     this.#codec = codec
     this.#time = member.time
     this.#counters = member.counters
@@ -133,7 +138,8 @@ export class CacheCore<V> {
 
   get(key: Key.Key): V | undefined {
     this.#open()
-    const { replica, tally } = this.namespace
+    const replica = this.#replica
+    const tally = this.#tally
     const record = Replica.record(replica, key)
     if (record !== undefined && record.kind === "entry") {
       let now = this.#time.glance()
@@ -170,7 +176,7 @@ export class CacheCore<V> {
 
   has(key: Key.Key): boolean {
     this.#open()
-    const { replica } = this.namespace
+    const replica = this.#replica
     const record = Replica.record(replica, key)
     if (record === undefined) requireKey(key)
     else if (record.kind === "entry") {
