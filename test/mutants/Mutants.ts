@@ -538,8 +538,8 @@ export const mutants: ReadonlyArray<Mutant> = [
     name: "credit of zero",
     what: "A receiver always grants at least one datagram.",
     file: "src/services/Credit.ts",
-    find: `return Math.max(1, Math.floor(share))`,
-    replace: `return Math.floor(share / 1_000_000)`,
+    find: `return Math.max(1, Math.floor(Math.min(room, datagramsMax) / Math.max(1, active)))`,
+    replace: `return 0`,
     invariants: [1, 5, 9]
   },
   {
