@@ -13,7 +13,7 @@
 import * as Digests from "./Digest.ts"
 import * as HybridClock from "./HybridClock.ts"
 import type { Key } from "./Key.ts"
-import * as Packed from "./Packed.ts"
+import type { Packed } from "./Packed.ts"
 import type { Cause, Record } from "./Record.ts"
 import * as Replica from "./Replica.ts"
 import * as Stamp from "./Stamp.ts"
@@ -54,7 +54,7 @@ export interface Copy {
   readonly kind: Kind
   readonly expiresAt: number
   readonly crc: number
-  readonly value: Uint8Array | undefined
+  readonly value: Packed | undefined
 }
 
 const kinds: { readonly [C in Cause]: Kind } = { delete: 1, collision: 2, expiry: 3, ghost: 4 }
@@ -117,7 +117,7 @@ export const copies = (replica: Replica.Replica, keys: ReadonlyArray<Key>, nowMi
       kind: kindOf(record),
       expiresAt: record.expiresAt,
       crc: record.kind === "entry" ? record.crc : 0,
-      value: record.kind === "entry" ? Packed.bytes(record.value) : undefined
+      value: record.kind === "entry" ? record.value : undefined
     })
   }
   return found
@@ -248,7 +248,7 @@ export const onCopies = (self: Repair, theirs: ReadonlyArray<Copy>, nowMillis: n
         writer,
         expiresAt: copy.expiresAt,
         crc: copy.crc,
-        value: Packed.hold(copy.value, 0, copy.value.length),
+        value: copy.value,
         origin: "repair"
       }, nowMillis)
       : Replica.apply(self.replica, {
