@@ -89,9 +89,7 @@ export const light = (
 export const listing = (replica: Replica.Replica, bucket: number, nowMillis: number): Listing => {
   Replica.sweep(replica, nowMillis)
   const items: Array<Item> = []
-  for (const key of replica.byBucket.keysOf(bucket, replica.records, nowMillis)) {
-    const record = replica.records.get(key)
-    if (record === undefined) continue
+  for (const record of replica.byBucket.recordsOf(bucket, replica.records, nowMillis)) {
     items.push({
       key: record.key,
       clock: record.clock,
