@@ -24,7 +24,7 @@ export interface Digest {
   readonly floor: number
   readonly forget: number
   readonly count: number
-  /** 512 words: two lanes a bucket. */
+  /** 512 words: two lanes a bucket. None when nothing is held: all would be 0. */
   readonly hashes: ReadonlyArray<number>
 }
 
@@ -72,7 +72,7 @@ export const digest = (replica: Replica.Replica, nowMillis: number): Digest => {
     floor: replica.floor,
     forget: replica.forget,
     count: replica.digest.count,
-    hashes: Array.from(replica.digest.lanes)
+    hashes: replica.digest.count === 0 ? [] : Array.from(replica.digest.lanes)
   }
 }
 
@@ -170,6 +170,8 @@ const admit = (self: Repair, floor: number, forget: number, nowMillis: number): 
   replica.holds.add(self.hold)
 }
 
+const hashesOfNothing: ReadonlyArray<number> = Array.from({ length: 2 * Digests.buckets }, () => 0)
+
 /** Which buckets to list; nothing can be said when the quanta differ, as then what is out differs. */
 export const onDigest = (
   self: Repair,
@@ -178,13 +180,13 @@ export const onDigest = (
 ): { readonly _tag: "Retry" } | { readonly _tag: "Buckets"; readonly buckets: ReadonlyArray<number> } => {
   const quantum = Replica.sweep(self.replica, nowMillis)
   if (self.kind === "repair" && theirs.quantum !== quantum) return { _tag: "Retry" }
-  if (theirs.hashes.length !== 2 * Digests.buckets) return { _tag: "Buckets", buckets: [] }
+  const hashes = theirs.count === 0 && theirs.hashes.length === 0 ? hashesOfNothing : theirs.hashes
+  if (hashes.length !== 2 * Digests.buckets) return { _tag: "Buckets", buckets: [] }
   admit(self, theirs.floor, theirs.forget, nowMillis)
   const { lanes } = self.replica.digest
   const buckets: Array<number> = []
   for (let bucket = 0; bucket < Digests.buckets; bucket++) {
-    const equal = lanes[2 * bucket] === theirs.hashes[2 * bucket] &&
-      lanes[2 * bucket + 1] === theirs.hashes[2 * bucket + 1]
+    const equal = lanes[2 * bucket] === hashes[2 * bucket] && lanes[2 * bucket + 1] === hashes[2 * bucket + 1]
     if (!equal) buckets.push(bucket)
     else self.hold.equal[bucket] = 1
   }
