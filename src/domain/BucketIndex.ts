@@ -1,6 +1,7 @@
 /**
- * Which keys are in which bucket, for listings. It is made when a listing is asked for, kept up to date while listings go on
- * being asked for, and dropped when none was for a while: between repairs it costs neither memory nor time.
+ * Which records are in which bucket, for listings. It is made when a listing is asked for, kept up to date while listings go on
+ * being asked for, and dropped when none was for a while: between repairs it costs neither memory nor time. It holds the records
+ * and not their keys, as in a large replica each look at the map is one at memory that no cache of the processor holds.
  */
 import * as Digest from "./Digest.ts"
 import type { Key } from "./Key.ts"
@@ -9,21 +10,21 @@ import type { Record } from "./Record.ts"
 const idleMillis = 5_000
 
 export class BucketIndex {
-  #keys: ReadonlyArray<Set<Key>> | undefined
+  #records: ReadonlyArray<Set<Record>> | undefined
   #usedMillis = 0
 
-  /** A record is held from now on. */
+  /** The record is held from now on. */
   add(record: Record): void {
-    if (this.#keys !== undefined) this.#keys[Digest.bucketOf(record.keyHash)].add(record.key)
+    if (this.#records !== undefined) this.#records[Digest.bucketOf(record.keyHash)].add(record)
   }
 
-  /** Nothing is held of the record's key any more. */
+  /** The record is not held any more. */
   remove(record: Record): void {
-    if (this.#keys !== undefined) this.#keys[Digest.bucketOf(record.keyHash)].delete(record.key)
+    if (this.#records !== undefined) this.#records[Digest.bucketOf(record.keyHash)].delete(record)
   }
 
   drop(): void {
-    this.#keys = undefined
+    this.#records = undefined
   }
 
   /** Drops the index when it was not asked for a while. */
@@ -31,14 +32,14 @@ export class BucketIndex {
     if (nowMillis - this.#usedMillis > idleMillis) this.drop()
   }
 
-  /** The keys of a bucket: those of all records that are held, and perhaps of some that are not any more. */
-  keysOf(bucket: number, records: ReadonlyMap<Key, Record>, nowMillis: number): ReadonlySet<Key> {
+  /** The records of a bucket that are held. */
+  recordsOf(bucket: number, records: ReadonlyMap<Key, Record>, nowMillis: number): ReadonlySet<Record> {
     this.#usedMillis = nowMillis
-    if (this.#keys === undefined) {
-      const keys = Array.from({ length: Digest.buckets }, () => new Set<Key>())
-      for (const record of records.values()) keys[Digest.bucketOf(record.keyHash)].add(record.key)
-      this.#keys = keys
+    if (this.#records === undefined) {
+      const buckets = Array.from({ length: Digest.buckets }, () => new Set<Record>())
+      for (const record of records.values()) buckets[Digest.bucketOf(record.keyHash)].add(record)
+      this.#records = buckets
     }
-    return this.#keys[bucket]
+    return this.#records[bucket]
   }
 }

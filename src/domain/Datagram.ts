@@ -12,7 +12,7 @@
  *  36  …    body, then 16 bytes of tag, or 4 of CRC-32 when not sealed
  * ```
  */
-import { read32, write32 } from "./BigEndian.ts"
+import { read32, write32 } from "./Fields.ts"
 import * as MemberIds from "./MemberId.ts"
 import type { MemberId } from "./Stamp.ts"
 

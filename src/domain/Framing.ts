@@ -13,8 +13,8 @@
  *
  * A record may have any size: there is no limit of pieces, only that of the receiver (`Reassembly`).
  */
-import { read16, read32, write16, write32 } from "./BigEndian.ts"
 import { checksum } from "./Checksum.ts"
+import { read16, read32, write16, write32 } from "./Fields.ts"
 import * as Invariant from "./Invariant.ts"
 import { Slab } from "./Slab.ts"
 import * as Varint from "./Varint.ts"

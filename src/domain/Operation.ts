@@ -3,8 +3,8 @@
  * looks at it. `docs/protocol.md` holds the registry of tags; a test keeps it equal to `tags`.
  *
  * On the wire an operation is its tag's number, one byte, and its fields. The three that carry writes (`PUT`, `DEL`,
- * `CLEAR`) are laid out by position in `OperationCodec.ts`, because they are most of all traffic; the others are encoded
- * by `SchemaBinary`.
+ * `CLEAR`) are laid out by position in `OperationCodec.ts`, because they are most of all traffic, and so are the answers that
+ * carry records in `ReplyCodec.ts`; the others are encoded by `SchemaBinary`.
  */
 import * as Schema from "effect/Schema"
 import * as KeyOf from "./Key.ts"
@@ -250,30 +250,6 @@ export const DigestReply = Schema.Struct({
    * which number of itself nothing is to be had.
    */
   settled: Schema.Array(Schema.Struct({ sender: MemberId, number: Natural }))
-})
-const Kind = Schema.Literals([0, 1, 2, 3, 4])
-/** Items of one bucket. Writers are named by their place in `writers`, as most items share a few. */
-export const ListingReply = Schema.Struct({
-  status: Status,
-  bucket: Natural,
-  floor: Natural,
-  forget: Natural,
-  writers: Schema.Array(MemberId),
-  items: Schema.Array(Schema.Struct({ key: Key, clock: Natural, writer: Natural, kind: Kind, bytes: Natural }))
-})
-/** Copies of records. */
-export const CopiesReply = Schema.Struct({
-  status: Status,
-  writers: Schema.Array(MemberId),
-  copies: Schema.Array(Schema.Struct({
-    key: Key,
-    clock: Natural,
-    writer: Natural,
-    kind: Kind,
-    expiresAt: Natural,
-    crc: Unsigned32,
-    value: Schema.UndefinedOr(Schema.Uint8Array)
-  }))
 })
 /** Metrics and checksums answer with JSON-like values: they are for people. */
 export const ReportReply = Schema.Struct({ json: Schema.String })

@@ -24,47 +24,20 @@
 import * as SchemaBinary from "effect/encoding/SchemaBinary"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
-import { read16, read32, write16, write32 } from "./BigEndian.ts"
+import * as Fields from "./Fields.ts"
 import * as Key from "./Key.ts"
 import * as MemberId from "./MemberId.ts"
 import type { Control, Operation, Write } from "./Operation.ts"
 import * as Op from "./Operation.ts"
 import * as Packed from "./Packed.ts"
+import type { Codec } from "./ReplyCodec.ts"
+import * as ReplyCodec from "./ReplyCodec.ts"
 import type * as Stamp from "./Stamp.ts"
 
 const flagNumberKey = 1
 const flagWriter = 2
 const flagValue = 4
 const flagExpiry = 8
-
-const textEncoder = new TextEncoder()
-// A leading U+FEFF is a part of the text: by default the decoder would take it for a byte order mark and drop it, so that
-// a key would arrive as another one.
-const textDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
-
-const float = new Float64Array(1)
-/** The bytes of `float`, in the order of this machine. */
-const floatBytes = new Uint8Array(float.buffer)
-const littleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1
-
-const writeFloat = (value: number, target: Uint8Array, at: number): number => {
-  float[0] = value
-  for (let index = 0; index < 8; index++) target[at + index] = floatBytes[littleEndian ? 7 - index : index]
-  return at + 8
-}
-
-const readFloat = (bytes: Uint8Array, at: number): number => {
-  for (let index = 0; index < 8; index++) floatBytes[littleEndian ? 7 - index : index] = bytes[at + index]
-  return float[0]
-}
-
-/** Writes UTF-8 at `at`, of so many bytes: as many as units say that all are ASCII, for which a loop is fastest. */
-const writeText = (text: string, bytes: number, target: Uint8Array, at: number): number => {
-  if (bytes === text.length && bytes <= 48) {
-    for (let index = 0; index < bytes; index++) target[at + index] = text.charCodeAt(index)
-  } else textEncoder.encodeInto(text, target.subarray(at, at + bytes))
-  return at + bytes
-}
 
 /** Names of namespaces repeat: one of the last few is compared byte by byte instead of decoded anew. */
 const namesMax = 64
@@ -78,38 +51,10 @@ const readName = (bytes: Uint8Array, from: number, length: number): string => {
     while (index < length && known.bytes[index] === bytes[from + index]) index++
     if (index === length) return known.text
   }
-  const text = readText(bytes, from, length)
+  const text = Fields.readText(bytes, from, length)
   if (names.length >= namesMax) names.shift()
   names.push({ bytes: bytes.slice(from, from + length), text })
   return text
-}
-
-const readText = (bytes: Uint8Array, from: number, length: number): string => {
-  const end = from + length
-  if (length <= 24) {
-    let text = ""
-    let at = from
-    let units = 0
-    // Eight at a time: a text that grows by one unit is a new text each time.
-    for (; at + 8 <= end && units <= 0x7f; at += 8) {
-      const a = bytes[at]
-      const b = bytes[at + 1]
-      const c = bytes[at + 2]
-      const d = bytes[at + 3]
-      const e = bytes[at + 4]
-      const f = bytes[at + 5]
-      const g = bytes[at + 6]
-      const h = bytes[at + 7]
-      units = a | b | c | d | e | f | g | h
-      text += String.fromCharCode(a, b, c, d, e, f, g, h)
-    }
-    for (; at < end && units <= 0x7f; at++) {
-      units = bytes[at]
-      text += String.fromCharCode(units)
-    }
-    if (units <= 0x7f) return text
-  }
-  return textDecoder.decode(bytes.subarray(from, end))
 }
 
 /** What a write tells: an operation, or the record that is held of a key, so that nothing needs to be made of it. */
@@ -155,26 +100,22 @@ export const writeInto = (
   target[start + 1] = (typeof key === "number" ? flagNumberKey : 0) | (foreign ? flagWriter : 0) |
     (value === undefined ? 0 : flagValue) | (expiresAt === 0 ? 0 : flagExpiry)
   target[start + 2] = nameBytes
-  let at = writeText(namespace, nameBytes, target, start + 3)
-  const high = Math.floor(clock / 0x1_0000_0000)
-  target[at] = high >>> 16
-  at = write16(high & 0xffff, target, at + 1)
-  at = write32(clock >>> 0, target, at)
+  let at = Fields.writeText(namespace, nameBytes, target, start + 3)
+  at = Fields.writeClock(clock, target, at)
   if (foreign) {
     MemberId.write(writer, target, at)
     at += 16
   }
-  if (typeof key === "number") at = writeFloat(key, target, at)
+  if (typeof key === "number") at = Fields.writeFloat(key, target, at)
   else if (key !== undefined) {
     const keyBytes = Key.bytes(key)
-    at = writeText(key, keyBytes, target, write16(keyBytes, target, at))
+    at = Fields.writeText(key, keyBytes, target, Fields.write16(keyBytes, target, at))
   }
   if (tag !== "PUT") return
   if (expiresAt !== 0) {
-    at = write16(Math.floor(expiresAt / 0x1_0000_0000), target, at)
-    at = write32(expiresAt >>> 0, target, at)
+    at = Fields.write48(expiresAt, target, at)
   }
-  at = write32(written.crc ?? 0, target, at)
+  at = Fields.write32(written.crc ?? 0, target, at)
   if (value !== undefined) Packed.write(value, target, at)
 }
 
@@ -209,9 +150,8 @@ const decodeWrite = (bytes: Uint8Array, from: number, to: number, sender: Stamp.
   if (flags > 15 || to < at + 7) return undefined
   const namespace = readName(bytes, from + 3, nameBytes)
   if (namespace.length > Op.namespaceLengthMax) return undefined
-  const high = bytes[at]
-  if (high > 0x1f) return undefined
-  const clock = (high * 0x1_0000 + read16(bytes, at + 1)) * 0x1_0000_0000 + read32(bytes, at + 3)
+  const clock = Fields.readClock(bytes, at)
+  if (clock > Number.MAX_SAFE_INTEGER) return undefined
   at += 7
   let writer = sender
   if ((flags & flagWriter) !== 0) {
@@ -225,14 +165,14 @@ const decodeWrite = (bytes: Uint8Array, from: number, to: number, sender: Stamp.
   let key: Key.Key
   if ((flags & flagNumberKey) !== 0) {
     if (to < at + 8) return undefined
-    key = readFloat(bytes, at)
+    key = Fields.readFloat(bytes, at)
     at += 8
   } else {
     if (to < at + 2) return undefined
-    const keyBytes = read16(bytes, at)
+    const keyBytes = Fields.read16(bytes, at)
     at += 2
     if (keyBytes > Key.keyBytesMax || to < at + keyBytes) return undefined
-    key = readText(bytes, at, keyBytes)
+    key = Fields.readText(bytes, at, keyBytes)
     at += keyBytes
   }
   if (key === "" || (typeof key === "number" && !Number.isFinite(key))) return undefined
@@ -244,21 +184,16 @@ const decodeWrite = (bytes: Uint8Array, from: number, to: number, sender: Stamp.
   let expiresAt = 0
   if ((flags & flagExpiry) !== 0) {
     if (to < at + 6) return undefined
-    expiresAt = read16(bytes, at) * 0x1_0000_0000 + read32(bytes, at + 2)
+    expiresAt = Fields.read48(bytes, at)
     at += 6
   }
   if (to < at + 4) return undefined
-  const crc = read32(bytes, at)
+  const crc = Fields.read32(bytes, at)
   at += 4
   if ((flags & flagValue) === 0) {
     return at === to ? { _tag: "PUT", namespace, key, clock, writer, expiresAt, crc, value: undefined } : undefined
   }
   return { _tag: "PUT", namespace, key, clock, writer, expiresAt, crc, value: Packed.hold(bytes, at, to) }
-}
-
-interface Codec<A> {
-  readonly encode: (value: A) => Uint8Array
-  readonly decode: (bytes: Uint8Array) => A | undefined
 }
 
 /** The codec of one Schema: encoding gives bytes of its own, decoding of anything else than valid bytes `undefined`. */
@@ -355,7 +290,7 @@ export const decode = (
 /** The codecs of the answers to requests. */
 export const replies = {
   digest: codec(Op.DigestReply),
-  listing: codec(Op.ListingReply),
-  copies: codec(Op.CopiesReply),
+  listing: ReplyCodec.listing,
+  copies: ReplyCodec.copies,
   report: codec(Op.ReportReply)
 }

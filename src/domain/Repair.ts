@@ -13,7 +13,7 @@
 import * as Digests from "./Digest.ts"
 import * as HybridClock from "./HybridClock.ts"
 import type { Key } from "./Key.ts"
-import * as Packed from "./Packed.ts"
+import type { Packed } from "./Packed.ts"
 import type { Cause, Record } from "./Record.ts"
 import * as Replica from "./Replica.ts"
 import * as Stamp from "./Stamp.ts"
@@ -24,7 +24,7 @@ export interface Digest {
   readonly floor: number
   readonly forget: number
   readonly count: number
-  /** 512 words: two lanes a bucket. */
+  /** 512 words: two lanes a bucket. None when nothing is held: all would be 0. */
   readonly hashes: ReadonlyArray<number>
 }
 
@@ -54,7 +54,7 @@ export interface Copy {
   readonly kind: Kind
   readonly expiresAt: number
   readonly crc: number
-  readonly value: Uint8Array | undefined
+  readonly value: Packed | undefined
 }
 
 const kinds: { readonly [C in Cause]: Kind } = { delete: 1, collision: 2, expiry: 3, ghost: 4 }
@@ -72,7 +72,7 @@ export const digest = (replica: Replica.Replica, nowMillis: number): Digest => {
     floor: replica.floor,
     forget: replica.forget,
     count: replica.digest.count,
-    hashes: Array.from(replica.digest.lanes)
+    hashes: replica.digest.count === 0 ? [] : Array.from(replica.digest.lanes)
   }
 }
 
@@ -89,9 +89,7 @@ export const light = (
 export const listing = (replica: Replica.Replica, bucket: number, nowMillis: number): Listing => {
   Replica.sweep(replica, nowMillis)
   const items: Array<Item> = []
-  for (const key of replica.byBucket.keysOf(bucket, replica.records, nowMillis)) {
-    const record = replica.records.get(key)
-    if (record === undefined) continue
+  for (const record of replica.byBucket.recordsOf(bucket, replica.records, nowMillis)) {
     items.push({
       key: record.key,
       clock: record.clock,
@@ -117,7 +115,7 @@ export const copies = (replica: Replica.Replica, keys: ReadonlyArray<Key>, nowMi
       kind: kindOf(record),
       expiresAt: record.expiresAt,
       crc: record.kind === "entry" ? record.crc : 0,
-      value: record.kind === "entry" ? Packed.bytes(record.value) : undefined
+      value: record.kind === "entry" ? record.value : undefined
     })
   }
   return found
@@ -172,6 +170,8 @@ const admit = (self: Repair, floor: number, forget: number, nowMillis: number): 
   replica.holds.add(self.hold)
 }
 
+const hashesOfNothing: ReadonlyArray<number> = Array.from({ length: 2 * Digests.buckets }, () => 0)
+
 /** Which buckets to list; nothing can be said when the quanta differ, as then what is out differs. */
 export const onDigest = (
   self: Repair,
@@ -180,13 +180,13 @@ export const onDigest = (
 ): { readonly _tag: "Retry" } | { readonly _tag: "Buckets"; readonly buckets: ReadonlyArray<number> } => {
   const quantum = Replica.sweep(self.replica, nowMillis)
   if (self.kind === "repair" && theirs.quantum !== quantum) return { _tag: "Retry" }
-  if (theirs.hashes.length !== 2 * Digests.buckets) return { _tag: "Buckets", buckets: [] }
+  const hashes = theirs.count === 0 && theirs.hashes.length === 0 ? hashesOfNothing : theirs.hashes
+  if (hashes.length !== 2 * Digests.buckets) return { _tag: "Buckets", buckets: [] }
   admit(self, theirs.floor, theirs.forget, nowMillis)
   const { lanes } = self.replica.digest
   const buckets: Array<number> = []
   for (let bucket = 0; bucket < Digests.buckets; bucket++) {
-    const equal = lanes[2 * bucket] === theirs.hashes[2 * bucket] &&
-      lanes[2 * bucket + 1] === theirs.hashes[2 * bucket + 1]
+    const equal = lanes[2 * bucket] === hashes[2 * bucket] && lanes[2 * bucket + 1] === hashes[2 * bucket + 1]
     if (!equal) buckets.push(bucket)
     else self.hold.equal[bucket] = 1
   }
@@ -248,7 +248,7 @@ export const onCopies = (self: Repair, theirs: ReadonlyArray<Copy>, nowMillis: n
         writer,
         expiresAt: copy.expiresAt,
         crc: copy.crc,
-        value: Packed.hold(copy.value, 0, copy.value.length),
+        value: copy.value,
         origin: "repair"
       }, nowMillis)
       : Replica.apply(self.replica, {

@@ -182,6 +182,7 @@ export const nextExpiry = (self: Replica): number => self.byExpiry.peek()?.expir
 /** Takes a record out of all indexes. */
 const release = (self: Replica, record: Record): void => {
   record.held = false
+  self.byBucket.remove(record)
   if (self.options.mode === 1) Digest.toggle(self.digest, record, -1)
   if (record.kind === "entry") {
     self.size--
@@ -221,7 +222,6 @@ const holdTombstone = (self: Replica, tombstone: Tombstone): void => {
 /** Whenever knowledge of a key is dropped, the forget line rises to its stamp (rule 7). */
 export const forgetRecord = (self: Replica, record: Record): void => {
   self.records.delete(record.key)
-  self.byBucket.remove(record)
   release(self, record)
   if (self.options.mode !== 2 && record.clock > self.forget) self.forget = record.clock
   if (record.kind === "tombstone") self.observer.forgot?.(record)

@@ -33,21 +33,6 @@ export interface Responder {
   readonly sweep: () => void
 }
 
-/** Names writers by their place in a table, as most records share a few. */
-class Writers {
-  readonly ids: Array<MemberId> = []
-  readonly #places = new Map<MemberId, number>()
-
-  place(id: MemberId): number {
-    let place = this.#places.get(id)
-    if (place === undefined) {
-      place = this.ids.push(id) - 1
-      this.#places.set(id, place)
-    }
-    return place
-  }
-}
-
 export const make = (host: Host): Responder => {
   const server = Pull.makeServer({})
   /** Pieces that a first answer brings without being asked further. */
@@ -90,31 +75,19 @@ export const make = (host: Host): Responder => {
       }
       case "LISTING": {
         const { namespace, status } = open(from, request.namespace)
-        const writers = new Writers()
-        const listing = namespace === undefined || status !== "ok"
-          ? { bucket: request.bucket, floor: 0, forget: 0, items: [] }
-          : Repair.listing(namespace.replica, request.bucket, now)
-        const items = listing.items.map((item) => ({ ...item, writer: writers.place(item.writer) }))
         return OperationCodec.replies.listing.encode({
           status,
-          bucket: listing.bucket,
-          floor: listing.floor,
-          forget: listing.forget,
-          writers: writers.ids,
-          items
+          ...(namespace === undefined || status !== "ok"
+            ? { bucket: request.bucket, floor: 0, forget: 0, items: [] }
+            : Repair.listing(namespace.replica, request.bucket, now))
         })
       }
       case "WANT": {
         const { namespace, status } = open(from, request.namespace)
-        const writers = new Writers()
         const copies = namespace === undefined || status !== "ok"
           ? []
           : Repair.copies(namespace.replica, request.keys, now)
-        return OperationCodec.replies.copies.encode({
-          status,
-          copies: copies.map((copy) => ({ ...copy, writer: writers.place(copy.writer) })),
-          writers: writers.ids
-        })
+        return OperationCodec.replies.copies.encode({ status, copies })
       }
       case "METRICS":
         return OperationCodec.replies.report.encode({ json: host.metrics(request.namespace) })

@@ -15,8 +15,8 @@
  */
 import { createCipheriv, createDecipheriv, createHash, createSecretKey, hkdfSync, type KeyObject } from "node:crypto"
 import { crc32 } from "node:zlib"
-import { read32, write32 } from "../domain/BigEndian.ts"
 import * as Datagram from "../domain/Datagram.ts"
+import { read32, write32 } from "../domain/Fields.ts"
 import * as MemberIds from "../domain/MemberId.ts"
 import { Slab } from "../domain/Slab.ts"
 import type { MemberId } from "../domain/Stamp.ts"

@@ -136,20 +136,10 @@ export const start = (
   const list = (bucket: number): void =>
     ask((request) => ({ _tag: "LISTING", request, namespace: name, bucket }), (bytes) => {
       const reply = OperationCodec.replies.listing.decode(bytes)
-      if (
-        reply === undefined || reply.bucket !== bucket ||
-        reply.items.some((item) => item.writer >= reply.writers.length)
-      ) {
-        return end("failed")
-      }
+      if (reply === undefined || reply.bucket !== bucket) return end("failed")
       if (reply.status !== "ok") return end(endingOf(reply.status))
       namespace.listed(reply.items)
-      divide(Repair.onListing(repair, {
-        bucket,
-        floor: reply.floor,
-        forget: reply.forget,
-        items: reply.items.map((item) => ({ ...item, writer: reply.writers[item.writer] }))
-      }, time.now()))
+      divide(Repair.onListing(repair, reply, time.now()))
       advance()
     })
 
@@ -179,16 +169,10 @@ export const start = (
     ask((request) => ({ _tag: "WANT", request, namespace: name, keys }), (reply) => {
       bytesAsked -= bytes
       const copies = OperationCodec.replies.copies.decode(reply)
-      if (copies === undefined || copies.copies.some((copy) => copy.writer >= copies.writers.length)) {
-        return end("failed")
-      }
+      if (copies === undefined) return end("failed")
       if (copies.status !== "ok") return end(endingOf(copies.status))
       records += copies.copies.length
-      Repair.onCopies(
-        repair,
-        copies.copies.map((copy) => ({ ...copy, writer: copies.writers[copy.writer] })),
-        time.now()
-      )
+      Repair.onCopies(repair, copies.copies, time.now())
       advance()
     })
   }

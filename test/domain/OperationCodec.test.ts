@@ -5,7 +5,6 @@ import type { Operation } from "../../src/domain/Operation.ts"
 import { tags } from "../../src/domain/Operation.ts"
 import * as OperationCodec from "../../src/domain/OperationCodec.ts"
 import { mulberry32 } from "../../src/runtime/NetworkFaults.ts"
-import * as Loose from "./support/Loose.ts"
 import { examples, random } from "./support/Operations.ts"
 
 const sender = "a".repeat(32)
@@ -93,39 +92,6 @@ describe("bounds", () => {
   it("more NACK ranges than one message holds are refused", () => {
     const ranges = Array.from({ length: 65 }, (_, index) => ({ from: index + 1, to: index + 1 }))
     assert.throws(() => encode({ _tag: "NACK", ranges }))
-  })
-})
-
-describe("an answer of a donor", () => {
-  const stamp = { clock: 1, writer: 0, kind: 0 as const }
-  const listing = (key: string | number) =>
-    Loose.listing({
-      status: "ok",
-      bucket: 0,
-      floor: 0,
-      forget: 0,
-      writers: [sender],
-      items: [{ ...stamp, key, bytes: 9 }]
-    })
-  const copies = (key: string | number) =>
-    Loose.copies({
-      status: "ok",
-      writers: [sender],
-      copies: [{ ...stamp, key, expiresAt: 0, crc: 0, value: new Uint8Array(1) }]
-    })
-
-  it("is read when it names keys", () => {
-    for (const key of ["k", 0, "\ufeff", "k".repeat(4_096), "é".repeat(2_048)]) {
-      assert.strictEqual(OperationCodec.replies.listing.decode(listing(key))?.items[0].key, key)
-      assert.strictEqual(OperationCodec.replies.copies.decode(copies(key))?.copies[0].key, key)
-    }
-  })
-
-  it("is refused when it names what no user could: it would be held by all, and nobody could delete it", () => {
-    for (const key of ["", "k".repeat(4_097), "é".repeat(2_049)]) {
-      assert.isUndefined(OperationCodec.replies.listing.decode(listing(key)), key)
-      assert.isUndefined(OperationCodec.replies.copies.decode(copies(key)), key)
-    }
   })
 })
 

@@ -243,26 +243,28 @@ describe("section 5: operations and answers", () => {
       bucket: 255,
       floor: 4_096,
       forget: 8_192,
-      writers: [ada, bob],
       items: [
-        { key: "42", clock: 163_840_001_765_378, writer: 0, kind: 0, bytes: 4 },
-        { key: -1.5, clock: 1, writer: 1, kind: 4, bytes: 0 }
+        { key: "42", clock: 163_840_001_765_378, writer: ada, kind: 0, bytes: 300 },
+        { key: -1.5, clock: 1, writer: bob, kind: 4, bytes: 0 },
+        { key: "ключ 🔑", clock: Number.MAX_SAFE_INTEGER, writer: ada, kind: 2, bytes: 16 }
       ]
     },
     copies: {
       status: "later",
-      writers: [ada],
       copies: [
         {
           key: "42",
           clock: 163_840_001_765_378,
-          writer: 0,
+          writer: ada,
           kind: 0,
           expiresAt: 1_900_000_000_123,
           crc: 0xdead_beef,
-          value: Uint8Array.of(0xa3, 0x41, 0x64, 0x61)
+          // Packed.
+          value: "\xa3Ada"
         },
-        { key: "gone", clock: 2, writer: 0, kind: 1, expiresAt: 0, crc: 0, value: undefined }
+        { key: "gone", clock: 2, writer: ada, kind: 1, expiresAt: 0, crc: 0, value: undefined },
+        { key: -1.5, clock: 3, writer: bob, kind: 3, expiresAt: 1, crc: 0, value: undefined },
+        { key: "empty", clock: 4, writer: bob, kind: 0, expiresAt: 0, crc: 0, value: "" }
       ]
     },
     report: { json: "{\"ключ\":[1,null]}" }
@@ -280,6 +282,32 @@ describe("section 5: operations and answers", () => {
       assert.notDeepEqual(codec.decode(Buffer.from(golden, "hex").subarray(0, length)), answer)
     }
   }
+
+  it("the answers that carry records, laid out by position", () => {
+    const number = Buffer.alloc(8)
+    number.writeDoubleBE(-1.5)
+    assert.strictEqual(
+      hexFile("answer.listing"),
+      [
+        "00" + "ff" + clock(4_096) + clock(8_192) + "02" + ada + bob + "03",
+        // 300 is the varint ac 02.
+        "00" + "00" + clock(163_840_001_765_378) + text("42", u8) + "ac02",
+        "41" + "01" + clock(1) + hex(number) + "00",
+        "20" + "00" + clock(Number.MAX_SAFE_INTEGER) + text("ключ 🔑", u8) + "10"
+      ].join("")
+    )
+    assert.strictEqual(
+      hexFile("answer.copies"),
+      [
+        "02" + "02" + ada + bob + "04",
+        "0c" + "00" + clock(163_840_001_765_378) + text("42", u8) + (1_900_000_000_123).toString(16).padStart(12, "0") +
+        "deadbeef" + "04" + "a3416461",
+        "10" + "00" + clock(2) + text("gone", u8),
+        "39" + "01" + clock(3) + hex(number) + (1).toString(16).padStart(12, "0"),
+        "04" + "01" + clock(4) + text("empty", u8) + "00000000" + "00"
+      ].join("")
+    )
+  })
 
   it("the answers have these bytes, and truncated they are none", () => {
     holds("digest", OperationCodec.replies.digest, answers.digest)

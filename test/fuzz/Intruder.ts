@@ -140,7 +140,7 @@ export class Intruder {
     if (lines !== undefined) this.#ledger.floor(lines.floor)
     if (request._tag === "WANT" && copies !== undefined) {
       for (const { clock, crc, expiresAt, key, kind, value, writer } of copies.copies) {
-        const stamp = { namespace: request.namespace, key, clock, writer: copies.writers[writer] ?? "" }
+        const stamp = { namespace: request.namespace, key, clock, writer: writer }
         const noted = kind === 0 && value !== undefined
           ? this.#ledger.note({ _tag: "PUT", ...stamp, expiresAt, crc, value })
           : this.#ledger.note({ _tag: "DEL", ...stamp })

@@ -1,33 +1,81 @@
-/** Answers of a donor that does not check what it sends: of the same layout as ours, with any key. */
-import * as SchemaBinary from "effect/encoding/SchemaBinary"
-import * as Schema from "effect/Schema"
+/** Answers of a donor that does not check what it sends: of the same layout as ours, written by hand, with anything in it. */
 
-const key = Schema.Union([Schema.String, Schema.Finite])
-const status = Schema.Literals(["ok", "closed", "later", "options"])
-const kind = Schema.Literals([0, 1, 2, 3, 4])
-const stamped = { key, clock: Schema.Int, writer: Schema.Int, kind }
+type Status = "ok" | "closed" | "later" | "options"
 
-const encoder = <A, I>(schema: Schema.Codec<A, I>): (value: A) => Uint8Array => {
-  const encode = Schema.encodeUnknownSync(SchemaBinary.toCodec(schema))
-  return (value) => encode(value).slice()
+interface Stamped {
+  readonly key: string | number
+  readonly clock: number
+  /** A place in the table of writers, or beyond it. */
+  readonly writer: number
+  readonly kind: number
 }
 
-export const listing = encoder(Schema.Struct({
-  status,
-  bucket: Schema.Int,
-  floor: Schema.Int,
-  forget: Schema.Int,
-  writers: Schema.Array(Schema.String),
-  items: Schema.Array(Schema.Struct({ ...stamped, bytes: Schema.Int }))
-}))
+const uint = (value: number, bytes: number): Buffer => Buffer.from(value.toString(16).padStart(2 * bytes, "0"), "hex")
 
-export const copies = encoder(Schema.Struct({
-  status,
-  writers: Schema.Array(Schema.String),
-  copies: Schema.Array(Schema.Struct({
-    ...stamped,
-    expiresAt: Schema.Int,
-    crc: Schema.Int,
-    value: Schema.UndefinedOr(Schema.Uint8Array)
-  }))
-}))
+const varint = (value: number): Buffer => {
+  const groups = [value % 128]
+  for (let rest = Math.floor(value / 128); rest > 0; rest = Math.floor(rest / 128)) groups.push(rest % 128)
+  return Buffer.from(groups.map((group, index) => index < groups.length - 1 ? group | 128 : group))
+}
+
+const sized = (bytes: Uint8Array): Buffer => Buffer.concat([varint(bytes.length), bytes])
+
+const keyOf = (key: string | number): Buffer => {
+  if (typeof key === "string") return sized(Buffer.from(key))
+  const double = Buffer.alloc(8)
+  double.writeDoubleBE(key)
+  return double
+}
+
+const stamped = ({ clock, key, kind, writer }: Stamped, flags: number): Buffer =>
+  Buffer.concat([
+    uint(16 * kind + flags + (typeof key === "number" ? 1 : 0), 1),
+    varint(writer),
+    uint(clock, 7),
+    keyOf(key)
+  ])
+
+const statusOf = (status: Status): Buffer => uint(["ok", "closed", "later", "options"].indexOf(status), 1)
+
+const writersOf = (writers: ReadonlyArray<string>): Buffer =>
+  Buffer.concat([varint(writers.length), ...writers.map((writer) => Buffer.from(writer, "hex"))])
+
+export const listing = ({ bucket, floor, forget, items, status, writers }: {
+  readonly status: Status
+  readonly bucket: number
+  readonly floor: number
+  readonly forget: number
+  readonly writers: ReadonlyArray<string>
+  readonly items: ReadonlyArray<Stamped & { readonly bytes: number }>
+}): Uint8Array =>
+  Uint8Array.from(Buffer.concat([
+    statusOf(status),
+    uint(bucket, 1),
+    uint(floor, 7),
+    uint(forget, 7),
+    writersOf(writers),
+    varint(items.length),
+    ...items.flatMap((item) => [stamped(item, 0), varint(item.bytes)])
+  ]))
+
+export const copies = ({ copies, status, writers }: {
+  readonly status: Status
+  readonly writers: ReadonlyArray<string>
+  readonly copies: ReadonlyArray<
+    Stamped & {
+      readonly expiresAt: number
+      readonly crc: number
+      readonly value: Uint8Array | undefined
+    }
+  >
+}): Uint8Array =>
+  Uint8Array.from(Buffer.concat([
+    statusOf(status),
+    writersOf(writers),
+    varint(copies.length),
+    ...copies.flatMap(({ crc, expiresAt, value, ...stamp }) => [
+      stamped(stamp, (expiresAt === 0 ? 0 : 8) + (value === undefined ? 0 : 4)),
+      expiresAt === 0 ? Buffer.alloc(0) : uint(expiresAt % 2 ** 48, 6),
+      value === undefined ? Buffer.alloc(0) : Buffer.concat([uint(crc, 4), sized(value)])
+    ])
+  ]))
