@@ -229,12 +229,8 @@ export const make = (host: Host): AntiEntropy => {
   }
 
   /** Whether what was given up of a sender may be missing here, and is had from it. */
-  const isMissing = ({ namespace, vouched }: State, member: MemberId): boolean => {
-    if (!membership.members.has(member)) return false
-    // What holds nothing in mode 0 lacks nothing.
-    if (namespace.options.mode === 0 && namespace.replica.records.size === 0) return false
-    return (vouched.get(member) ?? 0) < host.givenUpOf(member)
-  }
+  const isMissing = ({ vouched }: State, member: MemberId): boolean =>
+    membership.members.has(member) && (vouched.get(member) ?? 0) < host.givenUpOf(member)
 
   /** Begins the takes that cover what was given up of a sender. */
   const repairGap = (member: MemberId, gap: Gap): void => {
@@ -262,6 +258,11 @@ export const make = (host: Host): AntiEntropy => {
         continue
       }
       if (!isMissing(state, member)) continue
+      // What holds nothing in mode 0 lacks nothing; but of what was missed something may be newer than what is being computed.
+      if (namespace.options.mode === 0 && namespace.replica.records.size === 0) {
+        namespace.overtake()
+        continue
+      }
       gap.remaining.add(namespace.name)
       // While it joins, its donor may bring what the sender wrote before; that is known when it has caught up.
       if (!namespace.caughtUp) continue

@@ -211,7 +211,7 @@ export class Namespace {
     const clear: Replica.Event = { _tag: "Clear", clock, writer: this.#host.self, origin }
     const now = this.#host.time.now()
     if (Replica.apply(this.replica, clear, now) === "refused") return
-    for (const fillings of this.#filling.values()) for (const filling of fillings) filling.touched = true
+    this.overtake()
     this.#changedMillis = now
   }
 
@@ -278,6 +278,11 @@ export class Namespace {
     }
   }
 
+  /** Something happened that may be newer than what is being computed, whatever its key: none of it is stored. */
+  overtake(): void {
+    for (const fillings of this.#filling.values()) for (const filling of fillings) filling.touched = true
+  }
+
   #touch(key: Key): void {
     if (this.#filling.size === 0) return
     const fillings = this.#filling.get(key)
@@ -309,9 +314,8 @@ export class Namespace {
   foldEvent(event: Replica.Event, now: number): Replica.Outcome {
     const outcome = Replica.apply(this.replica, event, now)
     if (this.#filling.size > 0) {
-      if (event._tag === "Clear") {
-        for (const fillings of this.#filling.values()) for (const filling of fillings) filling.touched = true
-      } else this.#touch(event.key)
+      if (event._tag === "Clear") this.overtake()
+      else this.#touch(event.key)
     }
     if (outcome === "refused") this.#host.counters.refused.clock++
     return outcome
@@ -333,14 +337,14 @@ export class Namespace {
     const unsent = this.outbox.size > 0
     Replica.reset(this.replica)
     this.dropUnsent()
-    for (const fillings of this.#filling.values()) for (const filling of fillings) filling.touched = true
+    this.overtake()
     return unsent
   }
 
   /** Mode 2 after an abandoned gap: everything goes, fills in flight included. */
   dropAll(): void {
     Replica.dropAll(this.replica)
-    for (const fillings of this.#filling.values()) for (const filling of fillings) filling.touched = true
+    this.overtake()
   }
 
   // ---------------------------------------------------------------------------------------------- what happened

@@ -375,6 +375,15 @@ export const mutants: ReadonlyArray<Mutant> = [
     invariants: [9]
   },
   {
+    name: "empty, and computing",
+    what: "In mode 0 what is being computed while nothing is held is not stored when something of a sender was missed.",
+    file: antiEntropy,
+    by: "test/simulation/healing.test.ts",
+    find: `        namespace.overtake()`,
+    replace: ``,
+    invariants: [5]
+  },
+  {
     name: "what joins with it is not waited for",
     what: "A namespace has caught up only with what those wrote that have not caught up either.",
     file: antiEntropy,

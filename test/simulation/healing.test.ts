@@ -222,6 +222,31 @@ describe("a newcomer whose clock is a minute slow", () => {
     }).pipe(Effect.scoped))
 })
 
+describe("a newcomer in mode 0, which starts empty", () => {
+  it.effect("does not store what it computed before it met who had written something newer", () =>
+    Effect.gen(function*() {
+      const cluster = yield* Cluster.make({
+        options: { cacheTtl: 0, cacheMode: 0 },
+        faults: { delay: { minMillis: 1, maxMillis: 2 } }
+      })
+      const a = yield* cluster.join("a", { skewMillis: 400 })
+      a.member.cache<string>("n").set("k", "first")
+      yield* cluster.advance("2 seconds")
+      a.member.cache<string>("n").set("k", "newer")
+      const b = yield* cluster.join("b")
+      const cache = yield* b.mccache.cache<string>("n")
+      const computing = yield* Effect.forkChild(
+        cache.getOrSet("k", Effect.as(Effect.sleep("1 second"), "computed")),
+        { startImmediately: true }
+      )
+      yield* cluster.advance("2 seconds")
+      const exit = computing.pollUnsafe()
+      assert.strictEqual(exit?._tag === "Success" ? exit.value : undefined, "computed")
+      assert.strictEqual(a.member.cache<string>("n").peek("k"), "newer")
+      assert.isUndefined(b.member.cache<string>("n").peek("k"))
+    }).pipe(Effect.scoped))
+})
+
 describe("two members of different sizes", () => {
   it.effect("do not empty each other: the larger keeps what the smaller forgot", () =>
     Effect.gen(function*() {
