@@ -20,6 +20,7 @@ import type { Packed } from "./Packed.ts"
 import type { Cause, Record } from "./Record.ts"
 import { Entry, freshTime, hashOf, notDecoded, Tombstone } from "./Record.ts"
 import type { Event, Origin, Outcome } from "./ReplicaEvent.ts"
+import type { Observer, Removal } from "./ReplicaObserver.ts"
 import * as Stamp from "./Stamp.ts"
 import type { MemberId } from "./Stamp.ts"
 import { StampHeap } from "./StampHeap.ts"
@@ -40,20 +41,7 @@ export interface Options {
 }
 
 export type { Event, Origin, Outcome } from "./ReplicaEvent.ts"
-
-export type Removal = "delete" | "expire" | "evict" | "collision" | "clear" | "repair" | "invalidate"
-
-/** Told, inside the fold, what happened. `clock` is that of the cause, 0 when there is none. */
-export interface Observer {
-  readonly put: (entry: Entry, previous: Entry | undefined, origin: Origin) => void
-  readonly removed: (entry: Entry, reason: Removal, clock: number, origin: Origin) => void
-  /** A tombstone had to go: by budget, by age, by repair, for what is not held here, or for a collision. */
-  readonly forgot?: ((tombstone: Tombstone) => void) | undefined
-  /** Two members wrote the key under one clock value: `writer` is whose record stays, `collisionWriter` for nobody's. */
-  readonly collided: (key: Key, clock: number, origin: Origin, writer: MemberId) => void
-  /** For witnesses: every event, when it was folded or was not. */
-  readonly folded?: ((event: Event, outcome: Outcome) => void) | undefined
-}
+export type { Observer, Removal } from "./ReplicaObserver.ts"
 
 /** While a repair runs, local stamps exceed the peer's forget line, and keys of equal buckets obey it. */
 export interface Hold {

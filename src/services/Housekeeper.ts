@@ -376,9 +376,8 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
       case "JOIN":
         // It was met, and still announces itself, without ever having acknowledged anything: our proof may have been lost. It
         // challenges whom it does not know, and would else take itself to be alone. What waited until it was met is no such sign.
-        if (now > member.metMillis && multicaster.lagOf(member.id) === undefined) {
-          multicaster.send(member, pulse(summaries.welcome()))
-        }
+        if (now <= member.metMillis || multicaster.lagOf(member.id) !== undefined) return
+        multicaster.send(member, pulse(summaries.welcome()))
         return
       case "LEAVE":
         remove(member, "left")

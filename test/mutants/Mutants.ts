@@ -650,8 +650,8 @@ export const mutants: ReadonlyArray<Mutant> = [
     what: "Who is known, and announces itself still, is told that this member is there.",
     file: housekeeper,
     by: "test/simulation/join.test.ts",
-    find: `if (now > member.metMillis && multicaster.lagOf(member.id) === undefined) {`,
-    replace: `if (member.id === "") {`,
+    find: `if (now <= member.metMillis || multicaster.lagOf(member.id) !== undefined) return`,
+    replace: `if (member.id !== "") return`,
     invariants: [7, 9]
   },
   {

@@ -1,0 +1,20 @@
+/** Who is told, inside the fold, what an event did to the records of a replica. */
+import type { Key } from "./Key.ts"
+import type { Entry, Tombstone } from "./Record.ts"
+import type { Event, Origin, Outcome } from "./ReplicaEvent.ts"
+import type { MemberId } from "./Stamp.ts"
+
+/** Why an entry is not there any more. */
+export type Removal = "delete" | "expire" | "evict" | "collision" | "clear" | "repair" | "invalidate"
+
+/** Told, inside the fold, what happened. `clock` is that of the cause, 0 when there is none. */
+export interface Observer {
+  readonly put: (entry: Entry, previous: Entry | undefined, origin: Origin) => void
+  readonly removed: (entry: Entry, reason: Removal, clock: number, origin: Origin) => void
+  /** A tombstone had to go: by budget, by age, by repair, for what is not held here, or for a collision. */
+  readonly forgot?: ((tombstone: Tombstone) => void) | undefined
+  /** Two members wrote the key under one clock value: `writer` is whose record stays, `collisionWriter` for nobody's. */
+  readonly collided: (key: Key, clock: number, origin: Origin, writer: MemberId) => void
+  /** For witnesses: every event, when it was folded or was not. */
+  readonly folded?: ((event: Event, outcome: Outcome) => void) | undefined
+}
