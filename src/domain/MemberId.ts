@@ -17,7 +17,7 @@ export const read = (bytes: Uint8Array, at: number): MemberId => {
   }
   let id = ""
   for (let index = at; index < at + 16; index++) id += digits[bytes[index]]
-  recent[replaced++ % recentMax] = { bytes: bytes.slice(at, at + 16), id }
+  recent[replaced++ % recentMax] = { bytes: Uint8Array.from(bytes.subarray(at, at + 16)), id }
   return id
 }
 

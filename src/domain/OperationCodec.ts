@@ -53,7 +53,7 @@ const readName = (bytes: Uint8Array, from: number, length: number): string => {
   }
   const text = Fields.readText(bytes, from, length)
   if (names.length >= namesMax) names.shift()
-  names.push({ bytes: bytes.slice(from, from + length), text })
+  names.push({ bytes: Uint8Array.from(bytes.subarray(from, from + length)), text })
   return text
 }
 
@@ -221,7 +221,7 @@ export const challengeBytes = 1 + nonceBytes
 
 const challenge: Codec<Op.Challenge> = {
   encode: ({ nonce }) => nonce,
-  decode: (bytes) => bytes.length === nonceBytes ? { _tag: "CHALLENGE", nonce: bytes.slice() } : undefined
+  decode: (bytes) => bytes.length === nonceBytes ? { _tag: "CHALLENGE", nonce: Uint8Array.from(bytes) } : undefined
 }
 
 const controls: { readonly [Tag in Control["_tag"]]: Codec<Extract<Control, { readonly _tag: Tag }>> } = {

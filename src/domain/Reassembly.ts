@@ -85,8 +85,8 @@ export const offer = (self: Reassembly, part: Part, nowMillis: number): Offer =>
   }
   const known = partial.parts.get(part.offset)
   if (known !== undefined) return known.length === part.bytes.length ? { _tag: "Partial" } : { _tag: "Corrupt" }
-  // A copy: a view would keep the whole datagram.
-  partial.parts.set(part.offset, part.bytes.slice())
+  // A copy: a view would keep the whole datagram. Of a `Buffer`, its own `slice` is one.
+  partial.parts.set(part.offset, Uint8Array.prototype.slice.call(part.bytes))
   partial.touchedMillis = nowMillis
   partial.bytes += cost
   self.bytes += cost

@@ -29,24 +29,21 @@ const freshUntil = (expiresAt: number): number =>
     ? 0x7fff_ffff
     : Math.min(0x7fff_ffff, Math.floor((expiresAt - glanceMarginMillis - Stamp.epochMillis) * freshUnit))
 
-/** The low 32 bits of a time, never 0. */
-const low = (unixMillis: number): number => (unixMillis | 0) || 1
-
-/** The time that has these low bits and is not long after now: right for 24 days, and from then on long ago. */
-const recent = (lowBits: number, nowMillis: number): number => {
-  const elapsed = ((nowMillis | 0) - lowBits) | 0
-  return nowMillis - (elapsed < -60_000 ? 0x7fff_ffff : elapsed)
-}
+/** A time in two small integers: units of 2^20 milliseconds since 2025, and the milliseconds within. */
+const highUnit = 2 ** -20
+const lowMask = 2 ** 20 - 1
 
 /**
  * A live value. A number that is no small integer is a box on the heap, another 16 bytes and, for a lookup in a large cache, the
- * time of another access to memory: there are two of them here, and a lookup touches neither.
+ * time of another access to memory: there are three of them here, and a lookup touches none.
  */
 export class Entry {
   readonly kind = "entry"
   /** Until when it has surely not expired, whatever the clock says within `glanceMarginMillis`. */
   readonly freshUntil: number
-  #lookedUp: number
+  /** When it was looked up last; -1 for never. */
+  #lookedUpHigh: number
+  #lookedUpLow: number
   /** The decoded value: the namespace service's slot. */
   decoded: unknown
   readonly key: Key
@@ -62,7 +59,8 @@ export class Entry {
   readonly bytes: number
   /** Whether it came from `getOrSet` here (mode 2: an invalidation reaches further for those). */
   readonly filled: boolean
-  readonly #updated: number
+  /** When it was stored here, Unix milliseconds. */
+  readonly updatedAt: number
   /** Whether the replica still holds this very record; heaps skip those that it does not. */
   held: boolean
   /** Neighbours in the order of use. */
@@ -81,7 +79,8 @@ export class Entry {
     updatedAt: number
   ) {
     this.freshUntil = freshUntil(expiresAt)
-    this.#lookedUp = 0
+    this.#lookedUpHigh = -1
+    this.#lookedUpLow = 0
     this.decoded = notDecoded
     this.key = key
     this.keyHash = keyHash
@@ -92,7 +91,7 @@ export class Entry {
     this.value = value
     this.bytes = Keys.bytes(key) + value.length
     this.filled = filled
-    this.#updated = low(updatedAt)
+    this.updatedAt = updatedAt
     this.held = true
     this.lessUsed = undefined
     this.moreUsed = undefined
@@ -105,17 +104,14 @@ export class Entry {
 
   /** It is looked up now, Unix milliseconds. */
   lookUp(nowMillis: number): void {
-    this.#lookedUp = low(nowMillis)
+    const millis = nowMillis - Stamp.epochMillis
+    this.#lookedUpHigh = (millis * highUnit) | 0
+    this.#lookedUpLow = millis & lowMask
   }
 
-  /** When it was looked up last, as of now; `undefined` for never. */
-  lookedUpAt(nowMillis: number): number | undefined {
-    return this.#lookedUp === 0 ? undefined : recent(this.#lookedUp, nowMillis)
-  }
-
-  /** When it was stored here, as of now. */
-  updatedAt(nowMillis: number): number {
-    return recent(this.#updated, nowMillis)
+  /** When it was looked up last, Unix milliseconds; `undefined` for never. */
+  get lookedUpAt(): number | undefined {
+    return this.#lookedUpHigh < 0 ? undefined : Stamp.epochMillis + this.#lookedUpHigh / highUnit + this.#lookedUpLow
   }
 }
 

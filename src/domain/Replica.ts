@@ -21,27 +21,15 @@ import type { Cause, Record } from "./Record.ts"
 import { Entry, freshTime, hashOf, notDecoded, Tombstone } from "./Record.ts"
 import type { Event, Origin, Outcome } from "./ReplicaEvent.ts"
 import type { Observer, Removal } from "./ReplicaObserver.ts"
+import type { Options } from "./ReplicaOptions.ts"
 import * as Stamp from "./Stamp.ts"
 import type { MemberId } from "./Stamp.ts"
 import { StampHeap } from "./StampHeap.ts"
 import { UsedOrder } from "./UsedOrder.ts"
 
-/** 0 partial · 1 full · 2 invalidate. */
-export type Mode = 0 | 1 | 2
-
-/** Options of a namespace, resolved. */
-export interface Options {
-  readonly mode: Mode
-  readonly collision: "tie" | "latest"
-  readonly eviction: "updated" | "used"
-  readonly cacheMax: number
-  readonly cacheSizeBytes: number
-  readonly tombstoneHorizonMillis: number
-  readonly tombstonesMax: number
-}
-
 export type { Event, Origin, Outcome } from "./ReplicaEvent.ts"
 export type { Observer, Removal } from "./ReplicaObserver.ts"
+export type { Mode, Options } from "./ReplicaOptions.ts"
 
 /** While a repair runs, local stamps exceed the peer's forget line, and keys of equal buckets obey it. */
 export interface Hold {
@@ -167,6 +155,12 @@ export const nextExpiry = (self: Replica): number => self.byExpiry.peek()?.expir
 
 // -------------------------------------------------------------------------------------------------- records
 
+/** What is no longer held keeps no value: indexes and the outbox may point at it for a while. */
+const empty = (entry: Entry): void => {
+  entry.value = ""
+  entry.decoded = notDecoded
+}
+
 /** Takes a record out of all indexes. */
 const release = (self: Replica, record: Record): void => {
   record.held = false
@@ -175,8 +169,7 @@ const release = (self: Replica, record: Record): void => {
   if (record.kind === "entry") {
     self.size--
     self.bytes -= record.bytes
-    record.value = ""
-    record.decoded = notDecoded
+    empty(record)
     if (record.expiresAt !== 0) self.byExpiry.released()
     if (self.evictsUsed) self.byUse.remove(record)
     else self.byStamp.released()
@@ -481,7 +474,9 @@ export const reset = (self: Replica): void => {
 export const dropAll = (self: Replica): void => {
   for (const record of self.records.values()) {
     record.held = false
-    if (record.kind === "entry") self.observer.removed(record, "repair", 0, "repair")
+    if (record.kind !== "entry") continue
+    self.observer.removed(record, "repair", 0, "repair")
+    empty(record)
   }
   self.records.clear()
   Digest.clear(self.digest)

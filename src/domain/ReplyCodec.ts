@@ -19,7 +19,6 @@
  * Guarantees: `decode` of any bytes gives an answer that a donor could give, or `undefined`; it never throws, and allocates no
  * more than the bytes explain. An answer ends where its bytes do: one that lacks something is none.
  */
-import * as Digest from "./Digest.ts"
 import * as Fields from "./Fields.ts"
 import * as Keys from "./Key.ts"
 import type { Key } from "./Key.ts"
@@ -247,7 +246,7 @@ const decodeListing = (bytes: Uint8Array): ListingReply | undefined => {
     const clock = reader.clock()
     items.push({ key: reader.key(), clock, writer, kind, bytes: reader.next() })
   }
-  return reader.ended() && bucket < Digest.buckets ? { status, bucket, floor, forget, items } : undefined
+  return reader.ended() ? { status, bucket, floor, forget, items } : undefined
 }
 
 const decodeCopies = (bytes: Uint8Array): CopiesReply | undefined => {
@@ -263,6 +262,8 @@ const decodeCopies = (bytes: Uint8Array): CopiesReply | undefined => {
     const key = reader.key()
     const expiresAt = reader.has(flagExpiry) ? Fields.read48(bytes, reader.take(6)) : 0
     const valued = reader.has(flagValue)
+    // An entry without its value would be folded as a delete of it.
+    if (valued !== (kind === 0)) reader.failed = true
     const crc = valued ? Fields.read32(bytes, reader.take(4)) : 0
     copies.push({ key, clock, writer, kind, expiresAt, crc, value: valued ? reader.value() : undefined })
   }

@@ -1,17 +1,16 @@
 /**
  * A clock for lookups that come by the thousand, on Node's event loop.
  *
- * As long as lookups are rare, each looks at the clock. When `rowMin` in a row saw the same millisecond, the following ones go
- * by that one until the event loop comes round, as all timers of Node's do, or `sharedMax` of them did. A timer would be
- * cheaper, and is what `lru-cache` has; but what a process reads first when it was stopped for a while it reads before any
- * timer fires.
+ * As long as lookups are rare, each looks at the clock. When `rowMin` in a row saw the same millisecond, the following ones go by
+ * that one, until the callback or the promise that they are in is done, or `sharedMax` of them did. A timer would be cheaper, and
+ * is what `lru-cache` has; but what a process that was stopped for a while reads first, it reads before any timer fires.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import type { Coarsen } from "../services/CoarseClock.ts"
 
 const rowMin = 16
-const sharedMax = 1_024
+const sharedMax = 64
 
 const coarsen: Coarsen = (exact) => {
   let seen = 0
@@ -33,11 +32,12 @@ const coarsen: Coarsen = (exact) => {
       seen = now
       row = 0
     } else if (++row >= rowMin) {
-      row = 0
+      // The next look, if it sees the same, is shared at once.
+      row = rowMin - 1
       shared = sharedMax
       if (!armed) {
         armed = true
-        setImmediate(over)
+        queueMicrotask(over)
       }
     }
     return now

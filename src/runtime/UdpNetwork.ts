@@ -85,6 +85,8 @@ export const make = (options: Options): Network["Service"] => {
   let multicastFailuresInRow = 0
   /** Own multicasts that did not come back to the group socket: they are still there, or were dropped there for want of room. */
   let echoesOwed = 0
+  /** Whether they are recognised at all. */
+  let echoesSeen = false
 
   // ---------------------------------------------------------------------------------------------- sending
 
@@ -106,7 +108,7 @@ export const make = (options: Options): Network["Service"] => {
         onSuccess: () => {
           if (to !== open?.group) return
           multicastFailuresInRow = 0
-          echoesOwed += outgoing.length
+          if (echoesSeen) echoesOwed += outgoing.length
         },
         onFailure: (error) => failed(to, error)
       })
@@ -165,7 +167,8 @@ export const make = (options: Options): Network["Service"] => {
     const loopback = isLoopback(address)
     group.on("message", (payload, info) => {
       if (info.port === port && info.address === address) {
-        echoesOwed--
+        if (echoesSeen) echoesOwed--
+        echoesSeen = true
         return
       }
       if (loopback && !isLoopback(info.address)) return
@@ -198,6 +201,7 @@ export const make = (options: Options): Network["Service"] => {
     self = NetAddress.formatInet(reader.address)
     multicastFailuresInRow = 0
     echoesOwed = 0
+    echoesSeen = false
     open = opened
     return Effect.mapBoth(reader.pull, {
       onSuccess: toReceived,

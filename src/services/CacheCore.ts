@@ -9,7 +9,6 @@ import * as McCacheError from "../domain/McCacheError.ts"
 import { notDecoded } from "../domain/Record.ts"
 import type * as Record from "../domain/Record.ts"
 import * as Replica from "../domain/Replica.ts"
-import * as StampOf from "../domain/Stamp.ts"
 import type { Stamp } from "../domain/Stamp.ts"
 import * as TimeInput from "../domain/TimeInput.ts"
 import type { Counters } from "./Counters.ts"
@@ -188,8 +187,7 @@ export class CacheCore<V> {
 
   metadata(key: Key.Key): Metadata | undefined {
     this.#check(key)
-    const now = this.#time.now()
-    const entry = Replica.peek(this.namespace.replica, key, now)
+    const entry = Replica.peek(this.namespace.replica, key, this.#time.now())
     if (entry === undefined) return undefined
     return {
       key,
@@ -197,8 +195,8 @@ export class CacheCore<V> {
       writer: entry.writer,
       crc: entry.crc,
       bytes: entry.bytes,
-      lastLookup: entry.lookedUpAt(now),
-      lastUpdate: entry.updatedAt(now),
+      lastLookup: entry.lookedUpAt,
+      lastUpdate: entry.updatedAt,
       expiresAt: entry.expiresAt === 0 ? undefined : entry.expiresAt
     }
   }
@@ -427,6 +425,3 @@ const hex = (value: number): string => value.toString(16).padStart(8, "0")
 
 const entryHash = (entry: Record.Entry): number =>
   crc32(`${typeof entry.key}:${entry.key}:${entry.clock}:${entry.writer}:${entry.crc}`)
-
-/** For messages. */
-export const stampText = (entry: Record.Entry): string => StampOf.format(entry)

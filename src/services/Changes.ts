@@ -69,13 +69,13 @@ export const make = Effect.fnUntraced(function*(options: {
     closed = true
     return published === undefined ? Effect.void : PubSub.shutdown(published)
   })
-  const hub = Effect.suspend(() => {
-    if (published !== undefined) return Effect.succeed(published)
-    return Effect.tap(PubSub.sliding<Change>(changesCapacity), (made) => {
-      published = made
-      return closed ? PubSub.shutdown(made) : Effect.void
-    })
-  })
+  const hub = Effect.suspend(() =>
+    published !== undefined ? Effect.succeed(published) : Effect.map(
+      PubSub.sliding<Change>(changesCapacity),
+      // Somebody else may have been first.
+      (made) => published ??= made
+    )
+  ).pipe(Effect.tap((one) => closed ? PubSub.shutdown(one) : Effect.void))
   const noted: Array<ChangedSinceRead> = []
   let subscribers = 0
 
@@ -97,7 +97,7 @@ export const make = Effect.fnUntraced(function*(options: {
       PubSub.publishUnsafe(published, change)
     },
     sinceRead: (previous, type, { clock, crc, writer }, now) => {
-      const lookedUpAt = previous.lookedUpAt(now)
+      const { lookedUpAt } = previous
       if (lookedUpAt === undefined) return false
       const elapsedMillis = now - lookedUpAt
       if (elapsedMillis > callbackWindowMillis) return false

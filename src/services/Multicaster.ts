@@ -82,7 +82,6 @@ export interface Multicaster {
   readonly first: () => number
   readonly lowest: () => number
   readonly highest: () => number
-  /** Queues the clear of all namespaces. */
   /** Sends a clear of a namespace that is not open here, or of all (`""`). */
   readonly clear: (namespace: string, clock: number) => void
   /** Forgets the clears that were not sent yet. */
@@ -215,7 +214,10 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<M
     count(counters.operationsOut, tag)
     const at = dataPacker.place(OperationCodec.writeBytes(tag, namespace, written, value, host.self), ready)
     if (at >= 0) OperationCodec.writeInto(tag, namespace, written, value, host.self, dataPacker.target, at)
-    else ready.push(...dataPacker.add(OperationCodec.encodeWritten(tag, namespace, written, value, host.self)))
+    else {
+      const record = OperationCodec.encodeWritten(tag, namespace, written, value, host.self)
+      for (const body of dataPacker.add(record)) ready.push(body)
+    }
   }
 
   /** Takes from the outboxes, in turn, until a body is full or nothing is left. */
@@ -372,7 +374,8 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<M
             break
           }
           FlowWindow.onAck(flow, from.id, ack, now, SendStream.lowest(stream), SendStream.highest(stream))
-          Barriers.onSettled(barriers, from.id, settledOf(from.id))
+          // What a member has of all namespaces is asked only when somebody waits for it.
+          if (barriers.active.size > 0) Barriers.onSettled(barriers, from.id, settledOf(from.id))
           break
         }
         case "Nack":

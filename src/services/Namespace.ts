@@ -215,7 +215,7 @@ export class Namespace {
     this.#changedMillis = now
   }
 
-  /** Whether nothing was written or removed for so long. A clock that jumped may say so too early: never too late. */
+  /** Whether nothing was written or removed for about so long: a clock that jumps may be wrong about it once. */
   isQuiet(millis: number): boolean {
     return Math.abs(this.#host.time.now() - this.#changedMillis) >= millis
   }
@@ -433,7 +433,7 @@ export class Namespace {
   #changed(now: number): void {
     this.#changedMillis = now
     const tally = this.tally
-    const elapsed = now - tally.changedAt
+    const elapsed = Math.max(0, now - tally.changedAt)
     if (tally.changedAt > 0 && elapsed <= this.#host.callbackWindowMillis) {
       tally.spikes++
       tally.spikeMillis += elapsed

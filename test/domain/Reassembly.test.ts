@@ -165,4 +165,19 @@ describe("reassembly", () => {
     // In time of the processor, as others may use it, too. Sorting them takes as long as taking them.
     assert.isBelow(completed.user, taken.user / 2)
   })
+
+  it("keeps copies, also of what lies in the platform's buffers", () => {
+    const record = recordOf(5_000, 1)
+    const reassembly = make()
+    const offers = partsOf([record], 1_425).map((part) => {
+      // As a socket gives them: `slice` of a `Buffer` is a view.
+      const datagram = Buffer.concat([Buffer.alloc(60_000), part.bytes])
+      const offer = Reassembly.offer(reassembly, { ...part, bytes: datagram.subarray(60_000) }, 0)
+      datagram.fill(0)
+      return offer
+    })
+    const last = offers.at(-1)
+    assert.strictEqual(last?._tag, "Whole")
+    if (last?._tag === "Whole") assert.deepStrictEqual(last.record, record)
+  })
 })

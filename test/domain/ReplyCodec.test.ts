@@ -35,11 +35,14 @@ const listingOf = (below: (bound: number) => number): ReplyCodec.ListingReply =>
 const copiesOf = (below: (bound: number) => number): ReplyCodec.CopiesReply => ({
   status: statuses[below(4)],
   copies: Array.from({ length: below(30) }, () => {
-    const value = below(3) === 0
+    // An entry has a value, a tombstone none.
+    const kind = below(2) === 0 ? 0 : 1 + below(4) as Repair.Kind
+    const value = kind > 0
       ? undefined
       : Uint8Array.from({ length: [0, 1, 200, 1_025, 5_000][below(5)] }, () => below(256))
     return {
       ...stamped(below),
+      kind,
       expiresAt: below(2) * below(2 ** 48),
       crc: value === undefined ? 0 : below(2 ** 32),
       value: value && Packed.copy(value, 0, value.length)
@@ -122,7 +125,10 @@ describe("what no donor can say", () => {
     }
     for (const kind of [0, 1, 2, 3, 4]) {
       assert.strictEqual(listing({ kind })?.items[0].kind, kind)
-      assert.strictEqual(copies({ kind })?.copies[0].kind, kind)
+      const value = kind === 0 ? new Uint8Array(1) : undefined
+      assert.strictEqual(copies({ kind, value })?.copies[0].kind, kind)
+      // An entry has a value, a tombstone none.
+      assert.isUndefined(copies({ kind, value: kind === 0 ? undefined : new Uint8Array(1) }))
     }
     assert.strictEqual(listing({ clock: greatest })?.items[0].clock, greatest)
     assert.strictEqual(copies({ clock: greatest })?.copies[0].clock, greatest)
@@ -142,7 +148,7 @@ describe("what no donor can say", () => {
       for (
         const [codec, answer] of [
           [ReplyCodec.listing, { status: "ok", bucket: 0, floor: 0, forget: 0, items: [{ key, bytes: 1 }] }],
-          [ReplyCodec.copies, { status: "ok", copies: [{ key, expiresAt: 0, crc: 0, value: undefined }] }]
+          [ReplyCodec.copies, { status: "ok", copies: [{ key, expiresAt: 0, crc: 0, value: "v" }] }]
         ] as const
       ) {
         const stamp = { clock: 1, writer: writers[0], kind: 0 }

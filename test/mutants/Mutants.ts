@@ -191,7 +191,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     what: "In mode 1 the oldest stamp is evicted first, the same at every member (rule 8).",
     file: replica,
     find: `byStamp: new StampHeap<Entry>(older)`,
-    replace: `byStamp: new StampHeap<Entry>((a, b) => a.updatedAt(0) < b.updatedAt(0))`,
+    replace: `byStamp: new StampHeap<Entry>((a, b) => a.updatedAt < b.updatedAt)`,
     invariants: [1, 3, 5]
   },
   {
