@@ -49,7 +49,7 @@ const programVersion = (program: string): string => {
 
 export const read = (): Machine => ({
   commit: git("rev-parse", "--short", "HEAD") || "unknown",
-  modified: git("status", "--porcelain", "--", "src", "bench", "package-lock.json") !== "",
+  modified: git("status", "--porcelain", "--", "src", "bench", ":!bench/results", "package-lock.json") !== "",
   date: new Date().toISOString(),
   node: process.versions.node,
   v8: process.versions.v8,
