@@ -136,7 +136,10 @@ describe("rule 4, floor", () => {
     Replica.apply(subject.replica, clear(clockAt(6), b), t0)
     assert.isUndefined(read(subject, "old", t0))
     assert.isDefined(read(subject, "new", t0))
-    assert.strictEqual(Replica.apply(subject.replica, put("late", clockAt(6), c), t0), "forgotten")
+    for (const origin of ["remote", "repair", "fill", "local"] as const) {
+      const late = put("late", clockAt(6), c, { origin })
+      assert.strictEqual(Replica.apply(subject.replica, late, t0), "forgotten", origin)
+    }
     assert.strictEqual(Replica.apply(subject.replica, put("late", clockAt(6, 1), c), t0), "stored")
     // A floor never falls.
     assert.strictEqual(Replica.apply(subject.replica, clear(clockAt(3), c), t0), "superseded")

@@ -93,6 +93,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     name: "fresh beyond its expiry",
     what: "What a lookup takes for fresh without asking for the exact time has not expired (rule 5).",
     file: "src/domain/Record.ts",
+    by: "test/domain/Record.test.ts",
     find: `export const glanceMarginMillis = 10_000`,
     replace: `export const glanceMarginMillis = -10_000`,
     invariants: [2]
@@ -133,6 +134,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     name: "floor not applied to repaired entries",
     what: "What a repair brings is admitted by the floor as it is when it comes.",
     file: replica,
+    by: "test/domain/Replica.test.ts",
     find: `if (clock <= self.floor) {`,
     replace: `if (clock <= self.floor && event.origin !== "repair") {`,
     invariants: [2]
@@ -280,6 +282,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     name: "unequal quanta compared",
     what: "Digests are compared only as of the same quantum.",
     file: antiEntropy,
+    by: "test/simulation/digests.test.ts",
     find: `if (own.quantum !== summary.quantum) return`,
     replace: ``,
     invariants: [7]
@@ -288,6 +291,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     name: "digests start no repair",
     what: "A difference between two digests is repaired.",
     file: antiEntropy,
+    by: "test/simulation/digests.test.ts",
     find: `state.wanted.set(member.id, time.ticks() + host.random() * protocol.repairDelayMillisMax)`,
     replace: ``,
     invariants: [1, 5]
@@ -297,7 +301,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     what: "A member that still catches up with a namespace neither tells nor answers digests of it.",
     file: antiEntropy,
     find: `if (namespace.options.mode !== 1) settle(state)`,
-    replace: `settle(state)`,
+    replace: `namespace.caughtUp = true; settle(state)`,
     invariants: [9]
   },
   {
