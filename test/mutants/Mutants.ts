@@ -299,9 +299,9 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "joiner answers digests too early",
     what: "A member that still catches up with a namespace neither tells nor answers digests of it.",
-    file: antiEntropy,
-    find: `if (namespace.options.mode !== 1) settle(state)`,
-    replace: `namespace.caughtUp = true; settle(state)`,
+    file: namespace,
+    find: `  caughtUp = false\n`,
+    replace: `  caughtUp = true\n`,
     invariants: [9]
   },
   {

@@ -113,10 +113,10 @@ export const watchMeetings = (cluster: Cluster.Cluster, openMillis: number) => {
   }
 }
 
-/** What every member that could give the namespace holds now. */
-export const knownToAll = (cluster: Cluster.Cluster): Map<Key, Stamp.Stamp> => {
+/** What each of these members holds now that could give the namespace. */
+export const knownToAll = (nodes: ReadonlyArray<Cluster.Node>): Map<Key, Stamp.Stamp> => {
   const known = new Map<Key, Stamp.Stamp>()
-  const donors = cluster.nodes().flatMap(({ member }) => {
+  const donors = nodes.flatMap(({ member }) => {
     const found = member.namespaces().get(namespace)
     return found?.caughtUp === true ? [found.replica] : []
   })

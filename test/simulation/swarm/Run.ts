@@ -142,12 +142,18 @@ const runIn = Effect.fnUntraced(function*(
       )
     })
 
+  /** Those that were ready: what they say of themselves is not asked, nor what somebody knows who is about to be judged. */
+  const readied = new Set<Cluster.Node>()
   const ready = (node: Cluster.Node) =>
     Effect.suspend(() => {
       const known = plan.connected && plan.alike && plan.mode === 1
-        ? Checks.knownToAll(cluster)
+        ? Checks.knownToAll(cluster.nodes().filter((other) => readied.has(other)))
         : new Map<Key, Stamp.Stamp>()
-      return Effect.map(node.mccache.ready, () => guard(() => Checks.knows(node, known)))
+      return Effect.map(node.mccache.ready, () =>
+        guard(() => {
+          Checks.knows(node, known)
+          readied.add(node)
+        }))
     }).pipe(Effect.ignore)
 
   const fill = ({ cache, facade, node }: Member, { key, millis, ttl }: Extract<Action, { readonly _tag: "Fill" }>) => {
