@@ -260,6 +260,10 @@ const fold = (self: Replica, event: Event, nowMillis: number): Outcome => {
     if (outcome !== undefined) return outcome
   }
   if (self.options.mode === 2) return applyInvalidating(self, event, held)
+  // What its writer evicted before it was sent is told as a delete under its own stamp; a repair may have fetched it in between.
+  if (event._tag === "Del" && origin === "remote" && held?.kind === "entry" && Stamp.compare(event, held) === 0) {
+    return remove(self, event, held)
+  }
   if (held === undefined) {
     if (clock <= forgetLine(self, event.key)) {
       // Ignored because of a repair that may yet be abandoned, and its line with it: what this event made old must stay gone.
@@ -267,13 +271,7 @@ const fold = (self: Replica, event: Event, nowMillis: number): Outcome => {
       return "forgotten"
     }
   } else if (clock < held.clock || (clock === held.clock && event.writer <= held.writer)) return "superseded"
-  if (event._tag === "Del") {
-    const keyHash = held?.keyHash ?? hashOf(event.key)
-    const cause = event.cause ?? "delete"
-    bury(self, held, event.key, keyHash, clock, event.writer, cause, event.expiresAt ?? 0)
-    if (held?.kind === "entry") self.observer.removed(held, removalOf(cause), clock, origin)
-    return "deleted"
-  }
+  if (event._tag === "Del") return remove(self, event, held)
   if (self.options.mode === 0 && given && held?.kind !== "entry") {
     // Rule 9: not held here, so not stored; but what remembers an older stamp rises.
     if (held !== undefined) {
@@ -284,6 +282,14 @@ const fold = (self: Replica, event: Event, nowMillis: number): Outcome => {
   }
   if (event.value === undefined) return "unheld"
   return put(self, event, event.value, held)
+}
+
+const remove = (self: Replica, event: Extract<Event, { readonly _tag: "Del" }>, held: Record | undefined): Outcome => {
+  const cause = event.cause ?? "delete"
+  const keyHash = held?.keyHash ?? hashOf(event.key)
+  bury(self, held, event.key, keyHash, event.clock, event.writer, cause, event.expiresAt ?? 0)
+  if (held?.kind === "entry") self.observer.removed(held, removalOf(cause), event.clock, event.origin)
+  return "deleted"
 }
 
 const removalOf = (cause: Cause): Removal =>

@@ -128,6 +128,17 @@ describe("rule 3, collision", () => {
   })
 })
 
+describe("what was evicted before it was sent", () => {
+  it("goes under its own stamp where a repair fetched it in between, and does not come again", () => {
+    const subject = make()
+    Replica.apply(subject.replica, put("x", clockAt(5), b, { origin: "repair" }), t0)
+    assert.isDefined(read(subject, "x", t0))
+    assert.strictEqual(Replica.apply(subject.replica, del("x", clockAt(5), b), t0), "deleted")
+    assert.isUndefined(read(subject, "x", t0))
+    assert.strictEqual(Replica.apply(subject.replica, put("x", clockAt(5), b, { origin: "repair" }), t0), "superseded")
+  })
+})
+
 describe("rule 4, floor", () => {
   it("nothing at or below it exists, whenever it arrives; what is above stays", () => {
     const subject = make()
