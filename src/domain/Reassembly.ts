@@ -21,6 +21,8 @@ interface Partial {
   readonly parts: Map<number, Uint8Array>
   bytes: number
   touchedMillis: number
+  /** The least number of the sender's stream that brought a part of it; `Infinity` for none. */
+  firstNumber: number
 }
 
 export interface Reassembly {
@@ -70,7 +72,15 @@ const drop = (self: Reassembly, recordId: number, partial: Partial): void => {
   self.budget.used -= partial.bytes
 }
 
-export const offer = (self: Reassembly, part: Part, nowMillis: number): Offer => {
+/** The least number that brought a part of a record that is not complete; `Infinity` for none. */
+export const firstIncomplete = (self: Reassembly): number => {
+  let first = Infinity
+  for (const partial of self.partials.values()) first = Math.min(first, partial.firstNumber)
+  return first
+}
+
+/** Takes in a part that came with a number of the sender's stream, if it did. */
+export const offer = (self: Reassembly, part: Part, nowMillis: number, number = Infinity): Offer => {
   if (part.total > self.recordBytesMax()) return { _tag: "TooLarge" }
   let partial = self.partials.get(part.recordId)
   if (partial !== undefined && (partial.total !== part.total || partial.crc !== part.crc)) return { _tag: "Corrupt" }
@@ -80,7 +90,14 @@ export const offer = (self: Reassembly, part: Part, nowMillis: number): Offer =>
     (partial === undefined && self.partials.size >= partialsMax)
   ) return { _tag: "Full" }
   if (partial === undefined) {
-    partial = { total: part.total, crc: part.crc, parts: new Map(), bytes: 0, touchedMillis: nowMillis }
+    partial = {
+      total: part.total,
+      crc: part.crc,
+      parts: new Map(),
+      bytes: 0,
+      touchedMillis: nowMillis,
+      firstNumber: number
+    }
     self.partials.set(part.recordId, partial)
   }
   const known = partial.parts.get(part.offset)
@@ -88,6 +105,7 @@ export const offer = (self: Reassembly, part: Part, nowMillis: number): Offer =>
   // A copy: a view would keep the whole datagram. Of a `Buffer`, its own `slice` is one.
   partial.parts.set(part.offset, Uint8Array.prototype.slice.call(part.bytes))
   partial.touchedMillis = nowMillis
+  if (number < partial.firstNumber) partial.firstNumber = number
   partial.bytes += cost
   self.bytes += cost
   self.budget.used += cost

@@ -268,7 +268,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<L
       whole: record,
       part: (part) => {
         if (skip) return
-        const offer = Reassembly.offer(session.reassembly, part, now)
+        const offer = Reassembly.offer(session.reassembly, part, now, token?.number)
         switch (offer._tag) {
           case "Whole":
             record(offer.record, 0, offer.record.length)

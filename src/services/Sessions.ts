@@ -278,11 +278,14 @@ export const givenUpOf = (self: Sessions, member: MemberId): number => {
   return session === undefined ? 0 : ReceiveStream.givenUp(session.stream)
 }
 
-/** Up to which number of each sender everything is folded. */
+/** Up to which number of each sender everything is folded. A part of a record that is not complete yet is not, whatever its number. */
 export const settledOfAll = (
   self: Sessions
 ): ReadonlyArray<{ readonly sender: MemberId; readonly number: number }> =>
-  Array.from(self.trusted.values(), ({ id, stream }) => ({ sender: id, number: ReceiveStream.settled(stream) }))
+  Array.from(self.trusted.values(), ({ id, reassembly, stream }) => ({
+    sender: id,
+    number: Math.min(ReceiveStream.settled(stream), Reassembly.firstIncomplete(reassembly) - 1)
+  }))
 
 /** Whether something that somebody sent is missing here. */
 export const hasGap = (self: Sessions): boolean => {

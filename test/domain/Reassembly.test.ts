@@ -180,4 +180,22 @@ describe("reassembly", () => {
     assert.strictEqual(last?._tag, "Whole")
     if (last?._tag === "Whole") assert.deepStrictEqual(last.record, record)
   })
+
+  it("tells with which number the records that are not complete began", () => {
+    const reassembly = make()
+    const [first, second] = [partsOf([recordOf(5_000, 1)], 1_425), partsOf([recordOf(5_000, 2)], 1_425)]
+    const offer = (part: Framing.Part | undefined, recordId: number, number: number) =>
+      part && Reassembly.offer(reassembly, { ...part, recordId }, 0, number)._tag
+    assert.strictEqual(Reassembly.firstIncomplete(reassembly), Infinity)
+    for (const [at, part] of first.slice(1).entries()) offer(part, 1, 20 + at)
+    assert.strictEqual(Reassembly.firstIncomplete(reassembly), 20)
+    // Parts come in any order.
+    offer(second[0], 2, 17)
+    offer(second[1], 2, 15)
+    assert.strictEqual(Reassembly.firstIncomplete(reassembly), 15)
+    for (const [at, part] of second.slice(2).entries()) offer(part, 2, 30 + at)
+    assert.strictEqual(Reassembly.firstIncomplete(reassembly), 20)
+    assert.strictEqual(offer(first[0], 1, 40), "Whole")
+    assert.strictEqual(Reassembly.firstIncomplete(reassembly), Infinity)
+  })
 })
