@@ -54,7 +54,13 @@ interface Taking {
   readonly floor: number
   /** The entries that both held, without those that expire. */
   readonly shared: Stamps
+  /** Whether the taker had room all along: what goes for want of it is no conclusion of the take. */
+  roomy: boolean
 }
+
+/** Whether nothing goes for want of room, by far. */
+const hasRoom = ({ bytes, options, size }: Replica.Replica): boolean =>
+  2 * size < options.cacheMax && 2 * bytes < options.cacheSizeBytes
 
 /** What two replicas hold alike and for ever. */
 const shared = (one: Replica.Replica, other: Replica.Replica): Stamps => {
@@ -245,6 +251,8 @@ export const record = (
       if (replica.options.mode !== 2 || event.origin === "local") raiseOwn(life.own, key, { ...stamp, deleted: false })
     }
     if (outcome !== "stored") return
+    const take = takes.get(member)
+    if (take?.roomy === true) take.roomy = hasRoom(replica)
     const held = Replica.record(replica, key)
     if (held?.kind === "entry") {
       inspect(life, held, replica.judgedMillis, broken)
@@ -265,7 +273,8 @@ export const record = (
         donor: donor.life,
         gone: new Map(donor.life.gone),
         floor: donor.life.floor,
-        shared: shared(donor.namespace.replica, taker.namespace.replica)
+        shared: shared(donor.namespace.replica, taker.namespace.replica),
+        roomy: hasRoom(taker.namespace.replica)
       })
       return
     }
@@ -276,7 +285,7 @@ export const record = (
     for (const [key, stamp] of take.gone) raise(taker.life.gone, key, stamp)
     taker.life.floor = Math.max(taker.life.floor, take.floor)
     look(taker.life, taker.namespace, broken)
-    if (donor === undefined) return
+    if (donor === undefined || !take.roomy) return
     for (const [key, stamp] of shared(donor.namespace.replica, donor.namespace.replica)) {
       const known = take.shared.get(key)
       if (known === undefined || Stamp.compare(known, stamp) !== 0 || stamp.clock <= taker.namespace.replica.floor) {
@@ -286,8 +295,7 @@ export const record = (
       const gone = taker.life.gone.get(key)
       if (gone !== undefined && Stamp.compare(gone, stamp) >= 0) continue
       // Where there is room, nothing goes that both hold.
-      const { options, size } = taker.namespace.replica
-      if (2 * size < options.cacheMax && Replica.record(taker.namespace.replica, key) === undefined) {
+      if (Replica.record(taker.namespace.replica, key) === undefined) {
         broken(5, `${taker.life.name} dropped ${show(key, stamp)}, which ${take.donor.name} holds, too`)
       }
     }

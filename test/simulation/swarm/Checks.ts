@@ -23,24 +23,32 @@ export const writtenThrough = ({ member, name }: Cluster.Node, action: Action): 
 }
 
 /**
- * Who knows, for longer than a challenge waits, a member that does not know it, because what they met with was lost twice: that
- * one keeps nothing for it any more.
+ * Those for which somebody keeps nothing, as it does not know them. Either for longer than a challenge waits, because what they
+ * met with was lost twice; or because it wrote while it knew nobody, between its PROOF to them and theirs to it.
  */
 export const watchUnheard = (cluster: Cluster.Cluster, challengeIntervalMillis: number) => {
   const since = new Map<string, number>()
-  const long = new Set<string>()
+  const unheard = new Set<string>()
+  cluster.witness({
+    folded: (writer, _subject, { origin }) => {
+      if (origin !== "local" && origin !== "fill") return
+      const nodes = cluster.nodes()
+      const knowsNobody = nodes.some(({ member }) => member.id === writer && member.members().length <= 1)
+      if (knowsNobody) { for (const { member, name } of nodes) if (member.id !== writer) unheard.add(name) }
+    }
+  })
   const knows = (one: Cluster.Node, other: Cluster.Node): boolean =>
     one.member.members().some(({ id }) => id === other.member.id)
   return {
-    long,
+    unheard,
     look: (now: number): void => {
       const nodes = cluster.nodes()
       for (const node of nodes) {
         const { name } = node
-        const unheard = nodes.some((other) => other !== node && knows(node, other) && !knows(other, node))
-        if (!unheard) since.delete(name)
+        const unknown = nodes.some((other) => other !== node && knows(node, other) && !knows(other, node))
+        if (!unknown) since.delete(name)
         else if (!since.has(name)) since.set(name, now)
-        else if (now - (since.get(name) ?? now) > 1.5 * challengeIntervalMillis) long.add(name)
+        else if (now - (since.get(name) ?? now) > 1.5 * challengeIntervalMillis) unheard.add(name)
       }
     }
   }

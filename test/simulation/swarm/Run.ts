@@ -89,7 +89,9 @@ const runIn = Effect.fnUntraced(function*(
   let writes = 0
   let flushes = 0
   let violation: unknown
-  const unheard = Checks.watchUnheard(cluster, plan.options.protocol?.challengeIntervalMillis ?? 1_000)
+  const unheardOf = plan.gentle
+    ? Checks.watchUnheard(cluster, plan.options.protocol?.challengeIntervalMillis ?? 1_000)
+    : undefined
   const meetings = Checks.watchMeetings(cluster, 12 * (plan.options.protocol?.challengeIntervalMillis ?? 1_000))
 
   if (plan.steps.some(({ action: { _tag } }) => _tag === "Replay" || _tag === "ReplayAll")) {
@@ -296,7 +298,7 @@ const runIn = Effect.fnUntraced(function*(
       const next = Math.min(millis, fills[0]?.dueMillis ?? Infinity, now - now % lookEveryMillis + lookEveryMillis)
       yield* cluster.advance(next - now)
       now = next
-      if (plan.gentle) unheard.look(now)
+      unheardOf?.look(now)
       if (now % lookEveryMillis === 0) look()
     }
   })
@@ -342,7 +344,7 @@ const runIn = Effect.fnUntraced(function*(
   const settledMillis = now - healedAt
   yield* advanceTo(now + 2 * plan.heartbeatMillis)
   converged()
-  if (plan.gentle) Checks.nothingGivenUp(cluster, unheard.long)
+  if (unheardOf !== undefined) Checks.nothingGivenUp(cluster, unheardOf.unheard)
   if (plan.rests) {
     // Until those that died are removed, others ask for them.
     yield* advanceTo(Math.max(now, healedAt + 16 * plan.heartbeatMillis, healedAt + clocksMillis(plan)) + 2_000)
