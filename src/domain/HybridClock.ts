@@ -52,6 +52,11 @@ export const observe = (self: HybridClock, clock: number, nowMillis: number): bo
   return true
 }
 
+/** Runs on to the value that another member's clock has; not to one too far ahead, of which nothing was refused here. */
+export const follow = (self: HybridClock, clock: number, nowMillis: number): void => {
+  if (clock > self.last && clock <= Stamp.fromMillis(nowMillis + self.clockAheadMillisMax)) self.last = clock
+}
+
 /** Until nothing that was refused is too far ahead any more, in milliseconds: 0 for now. */
 export const refusedForMillis = (self: HybridClock, nowMillis: number): number =>
   self.refused === 0 ? 0 : Math.max(0, Stamp.toMillis(self.refused) + 1 - self.clockAheadMillisMax - nowMillis)

@@ -107,6 +107,8 @@ export const Pulse = Schema.TaggedStruct("PULSE", {
   lowest: Natural,
   highest: Natural,
   physicalMillis: Natural,
+  /** The greatest clock value that the sender gave out or received: who was not there yet writes above it. */
+  clock: Natural,
   ready: Schema.Boolean,
   asks: Schema.Boolean,
   /** The floor of clears of all namespaces. */
@@ -164,7 +166,9 @@ export const Proof = Schema.TaggedStruct("PROOF", {
   host: Text,
   pid: Natural,
   version: Text,
-  physicalMillis: Natural
+  physicalMillis: Natural,
+  /** As in `PULSE`. */
+  clock: Natural
 })
 export type Proof = typeof Proof.Type
 

@@ -223,6 +223,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
     lowest: multicaster.lowest(),
     highest: multicaster.highest(),
     physicalMillis: time.physical(),
+    clock: host.clock.last,
     ready: joining.ready(),
     asks: false,
     floor: host.floor(),
@@ -312,7 +313,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
           elder: proof.ready === joining.ready() ? from.id < host.self : proof.ready,
           offsetMillis: 0
         }, now)
-        clocks.note(member, proof.physicalMillis)
+        clocks.note(member, proof)
         host.publish({ type: "joined", member: from.id })
         logs.push(Effect.logDebug(`McCache: member ${from.id.slice(0, 8)} (${proof.host}:${proof.pid}) joined`))
         if (joining.ready() && Membership.welcomes(membership, from.id, protocol.welcomeMembersMax)) {
@@ -361,7 +362,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
     switch (operation._tag) {
       case "PULSE": {
         isReady(member, operation.ready)
-        clocks.note(member, operation.physicalMillis)
+        clocks.note(member, operation)
         if (operation.floor > host.floor()) host.clearAll(operation.floor)
         // Announcements between heartbeats tell nothing of namespaces.
         if (!operation.asks) onSummaries(member, operation.namespaces, now)
@@ -461,7 +462,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
       antiEntropy.nextDue()
     )
     for (const at of welcomes.values()) due = Math.min(due, at)
-    // What waited for something else, and is due since long, is done now: that is not this process being late.
+    // What waited, and is due since long, is done now: that is not this process being late.
     expectedTicks = Math.max(due, time.ticks())
     return due
   }

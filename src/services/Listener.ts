@@ -11,6 +11,7 @@ import type * as Scope from "effect/Scope"
 import type { Protocol } from "../domain/Configuration.ts"
 import * as Datagram from "../domain/Datagram.ts"
 import * as Framing from "../domain/Framing.ts"
+import type * as HybridClock from "../domain/HybridClock.ts"
 import type { McCacheError } from "../domain/McCacheError.ts"
 import type { Control, Operation, Proof } from "../domain/Operation.ts"
 import * as OperationCodec from "../domain/OperationCodec.ts"
@@ -41,6 +42,7 @@ type Message =
 export interface Host {
   readonly self: MemberId
   readonly time: MemberTime
+  readonly clock: HybridClock.HybridClock
   readonly protocol: Protocol
   readonly counters: Counters
   readonly sealing: Sealing
@@ -137,7 +139,8 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<L
       host: host.label.host,
       pid: host.label.pid,
       version: host.label.version,
-      physicalMillis: time.physical()
+      physicalMillis: time.physical(),
+      clock: host.clock.last
     })
   }
 

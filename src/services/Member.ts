@@ -166,6 +166,7 @@ export const make = Effect.fnUntraced(function*(
   const multicaster: Multicaster.Multicaster = yield* Multicaster.start({
     self,
     time,
+    clock: hybrid,
     protocol,
     counters,
     sealing,
@@ -222,6 +223,7 @@ export const make = Effect.fnUntraced(function*(
   const ears: Listener.Listener = yield* Listener.start({
     self,
     time,
+    clock: hybrid,
     protocol,
     counters,
     sealing,

@@ -16,6 +16,7 @@ import * as Barriers from "../domain/Barriers.ts"
 import type { Protocol } from "../domain/Configuration.ts"
 import * as FlowWindow from "../domain/FlowWindow.ts"
 import * as Framing from "../domain/Framing.ts"
+import type * as HybridClock from "../domain/HybridClock.ts"
 import type { Key } from "../domain/Key.ts"
 import type { Ack, Control, Nack, Write } from "../domain/Operation.ts"
 import * as OperationCodec from "../domain/OperationCodec.ts"
@@ -49,6 +50,7 @@ type Message =
 export interface Host {
   readonly self: MemberId
   readonly time: MemberTime
+  readonly clock: HybridClock.HybridClock
   readonly protocol: Protocol
   readonly counters: Counters
   readonly sealing: Sealing
@@ -175,6 +177,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<M
     lowest: SendStream.lowest(stream),
     highest: SendStream.highest(stream),
     physicalMillis: time.physical(),
+    clock: host.clock.last,
     ready: host.ready(),
     asks: true,
     floor: host.floor(),

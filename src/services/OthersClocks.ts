@@ -6,7 +6,7 @@
  */
 import * as Effect from "effect/Effect"
 import type { Protocol } from "../domain/Configuration.ts"
-import type * as HybridClock from "../domain/HybridClock.ts"
+import * as HybridClock from "../domain/HybridClock.ts"
 import * as Membership from "../domain/Membership.ts"
 import * as Stamp from "../domain/Stamp.ts"
 import type { ClusterEvent } from "./ClusterEvent.ts"
@@ -24,9 +24,15 @@ export interface Host {
   readonly startAnew: () => void
 }
 
+interface Told {
+  readonly physicalMillis: number
+  /** The greatest clock value that it knows. */
+  readonly clock: number
+}
+
 export interface OthersClocks {
-  /** A member tells its physical clock. */
-  readonly note: (member: Membership.Member, physicalMillis: number) => void
+  /** A member tells its clocks. */
+  readonly note: (member: Membership.Member, told: Told) => void
   readonly onDue: () => void
   readonly nextDue: () => number
 }
@@ -63,10 +69,12 @@ export const make = (host: Host): OthersClocks => {
   }
 
   return {
-    note: (member, physicalMillis) => {
+    note: (member, { clock: theirs, physicalMillis }) => {
       Membership.sampleOffset(member, physicalMillis - time.physical(), time.ticks())
       due = Math.min(due, takenTicks + Math.floor(membership.members.size / membersPerMilli))
       onDue()
+      // By the corrected time: what is written here from now on is newer than all that it knows, also what never comes here.
+      HybridClock.follow(clock, theirs, time.now())
     },
     onDue,
     nextDue: () => due

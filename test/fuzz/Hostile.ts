@@ -143,6 +143,7 @@ export const control = (scene: Scene, highest: number): Control => {
         // A number far ahead makes the receiver start at the end: seldom, so that streams go on.
         highest: dice.chance(0.997) ? highest + dice.below(4) : dice.chance(0.5) ? highest + dice.below(200_000) : many,
         physicalMillis: physical(scene),
+        clock: lineOf(scene),
         ready: dice.chance(0.8),
         asks: dice.chance(0.3),
         floor: lineOf(scene),

@@ -109,7 +109,8 @@ export class Intruder {
           host: this.#dice.chance(0.9) ? address : "h".repeat(1_024),
           pid: this.#dice.magnitude(),
           version: "0",
-          physicalMillis: this.#scene.nowMillis()
+          physicalMillis: this.#scene.nowMillis(),
+          clock: this.#dice.magnitude()
         })
         return
       }

@@ -737,6 +737,15 @@ export const mutants: ReadonlyArray<Mutant> = [
     invariants: [1, 2, 5]
   },
   {
+    name: "logical clock of the others ignored",
+    what: "What is written here is newer than what a member that is known here wrote before.",
+    file: "src/services/OthersClocks.ts",
+    by: "test/simulation/join.test.ts",
+    find: `      HybridClock.follow(clock, theirs, time.now())`,
+    replace: ``,
+    invariants: [5]
+  },
+  {
     name: "a fiber that fails now and then",
     what: "A fiber of a member fails only when it is killed.",
     file: antiEntropy,

@@ -46,7 +46,9 @@ describe("the median of the others' clocks", () => {
   it.effect("is taken with every heartbeat of a small cluster", () =>
     Effect.gen(function*() {
       const { clocks, membership, taken, time } = yield* make(9)
-      for (const member of membership.members.values()) clocks.note(member, time.physical())
+      for (const member of membership.members.values()) {
+        clocks.note(member, { physicalMillis: time.physical(), clock: 0 })
+      }
       assert.strictEqual(taken(), 9)
     }))
 
@@ -54,7 +56,7 @@ describe("the median of the others' clocks", () => {
     Effect.gen(function*() {
       const { clocks, membership, taken, time } = yield* make(1_000)
       for (const member of membership.members.values()) {
-        clocks.note(member, time.physical() + 300)
+        clocks.note(member, { physicalMillis: time.physical() + 300, clock: 0 })
         yield* TestClock.adjust(1)
       }
       assert.isAtMost(taken(), 11)
@@ -63,7 +65,7 @@ describe("the median of the others' clocks", () => {
       // Nobody says anything more: what was noted last is looked at when it is due.
       const before = taken()
       const [last] = membership.members.values()
-      clocks.note(last, time.physical())
+      clocks.note(last, { physicalMillis: time.physical(), clock: 0 })
       if (taken() === before) {
         assert.isAtMost(clocks.nextDue() - time.ticks(), 100)
         yield* TestClock.adjust(100)

@@ -115,6 +115,7 @@ describe("the summaries of a member", () => {
           lowest: Number.MAX_SAFE_INTEGER,
           highest: Number.MAX_SAFE_INTEGER,
           physicalMillis: Number.MAX_SAFE_INTEGER,
+          clock: Number.MAX_SAFE_INTEGER,
           ready: true,
           asks: false,
           floor: Number.MAX_SAFE_INTEGER,

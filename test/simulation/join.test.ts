@@ -52,6 +52,31 @@ describe("a member that starts a minute late", () => {
   it.effect("does so when a datagram in twenty is lost", () => late(0.05))
 })
 
+describe("what a newcomer writes", () => {
+  for (const cacheMode of [0, 1, 2] as const) {
+    it.effect(`is newer than what a member that it knows wrote before, whatever its clock (mode ${cacheMode})`, () =>
+      Effect.gen(function*() {
+        const cluster = yield* Cluster.make({
+          options: { ...options, cacheMode },
+          faults: { delay: { minMillis: 0.5, maxMillis: 1 } }
+        })
+        // Nearer than 125 ms, both keep their own clocks.
+        const first = yield* cluster.join("first", { skewMillis: 115 })
+        yield* cluster.advance("1 second")
+        const cache = first.member.cache<string>("n")
+        cache.set("k", "old")
+        const old = cache.metadata("k")?.stamp.clock ?? Infinity
+        const newcomer = yield* cluster.join("newcomer")
+        const own = newcomer.member.cache<string>("n")
+        let millis = 0
+        while (newcomer.member.members().length < 2 && millis++ < 100) yield* cluster.advance(1)
+        assert.isBelow(millis, 100, "they meet before its clock is where the other one was")
+        own.set("k", "new")
+        assert.isAbove(own.metadata("k")?.stamp.clock ?? 0, old)
+      }).pipe(Effect.scoped))
+  }
+})
+
 describe("ready", () => {
   for (const lost of ["from", "to"] as const) {
     it.effect(`is not said alone because the first datagrams ${lost} the only other member were lost`, () =>

@@ -47,6 +47,7 @@ export const examples: { readonly [name: string]: Operation } = {
     lowest: 1,
     highest: 1_000,
     physicalMillis: 1_775_689_600_000,
+    clock: 163_277_209_600_001,
     ready: true,
     asks: false,
     floor: 0,
@@ -70,7 +71,8 @@ export const examples: { readonly [name: string]: Operation } = {
     host: "host.example",
     pid: 4_242,
     version: "0.1.0",
-    physicalMillis: 1_775_689_600_000
+    physicalMillis: 1_775_689_600_000,
+    clock: 163_277_209_600_001
   },
   "METRICS": { _tag: "METRICS", request: 1, namespace: undefined },
   "CHECKSUM": { _tag: "CHECKSUM", request: 2, namespace: "users", key: 42 },
@@ -119,6 +121,7 @@ export const random = (below: (bound: number) => number): Operation => {
       lowest: natural(),
       highest: natural(),
       physicalMillis: natural(),
+      clock: natural(),
       ready: below(2) === 0,
       asks: below(2) === 0,
       floor: natural(),
@@ -142,7 +145,8 @@ export const random = (below: (bound: number) => number): Operation => {
       host: text(30),
       pid: natural(),
       version: text(10),
-      physicalMillis: natural()
+      physicalMillis: natural(),
+      clock: natural()
     },
     { _tag: "METRICS", request: positive(), namespace: maybe(namespace) },
     { _tag: "CHECKSUM", request: positive(), namespace: maybe(namespace), key: maybe(key()) },

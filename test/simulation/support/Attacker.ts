@@ -188,6 +188,7 @@ export const pulse = (fields: Partial<Extract<Control, { readonly _tag: "PULSE" 
   lowest: 1,
   highest: 0,
   physicalMillis: 0,
+  clock: 0,
   ready: false,
   asks: false,
   floor: 0,
@@ -207,6 +208,7 @@ export const proof = (echo: Uint8Array, fields: Partial<Proof> = {}): Proof => (
   pid: 666,
   version: "0",
   physicalMillis: 0,
+  clock: 0,
   ...fields
 })
 
