@@ -406,9 +406,6 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
       case "CHECKSUM":
       case "RESET":
         responder.onRequest(member, operation)
-        return
-      default:
-        return
     }
   }
 

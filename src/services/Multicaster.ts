@@ -258,9 +258,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<M
   }
 
   const dropAll = (): void => {
-    for (const namespace of host.namespaces.values()) {
-      namespace.dropUnsent()
-    }
+    for (const namespace of host.namespaces.values()) namespace.dropUnsent()
     dataPacker.flush()
     ready = []
     readyAt = 0
@@ -333,9 +331,10 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<M
     }
     for (const [number, destination] of wanted) {
       const body = SendStream.body(stream, number)
-      if (body === undefined) continue
-      counters.repaired++
-      sealTo(SendStream.isForAll(stream, number) ? undefined : destination, body)
+      if (body !== undefined) {
+        counters.repaired++
+        sealTo(SendStream.isForAll(stream, number) ? undefined : destination, body)
+      }
     }
     // What was asked for and is not kept any more must be known, so that the receiver turns to repair.
     for (const { from, nack } of nacks) {
