@@ -192,6 +192,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     name: "eviction by arrival instead of stamp",
     what: "In mode 1 the oldest stamp is evicted first, the same at every member (rule 8).",
     file: replica,
+    by: "test/domain/Replica.test.ts",
     find: `byStamp: new StampHeap<Entry>(older)`,
     replace: `byStamp: new StampHeap<Entry>((a, b) => a.updatedAt < b.updatedAt)`,
     invariants: [1, 3, 5]
