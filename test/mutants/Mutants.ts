@@ -426,7 +426,9 @@ export const mutants: ReadonlyArray<Mutant> = [
     what: "After the last data its number is announced until everybody has settled it.",
     file: multicaster,
     find: `  if (now < pulseDue) return`,
-    replace: `  if (pulseDue > 0) return`,
+    replace: `  if (now < pulseDue) return
+    pulseDue = Infinity
+    if (!Number.isNaN(now)) return`,
     invariants: [9]
   },
   {
