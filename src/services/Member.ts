@@ -6,6 +6,7 @@ import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import type * as Metric from "effect/Metric"
 import * as PubSub from "effect/PubSub"
 import * as Random from "effect/Random"
 import * as Redacted from "effect/Redacted"
@@ -34,6 +35,7 @@ import { HostProcess } from "./HostProcess.ts"
 import * as Housekeeper from "./Housekeeper.ts"
 import * as Listener from "./Listener.ts"
 import * as MemberTime from "./MemberTime.ts"
+import * as MetricRegistration from "./MetricRegistration.ts"
 import * as Multicaster from "./Multicaster.ts"
 import type { Host as NamespaceHost, Namespace } from "./Namespace.ts"
 import * as Namespaces from "./Namespace.ts"
@@ -41,6 +43,7 @@ import { Network } from "./Network.ts"
 import * as Reports from "./Reports.ts"
 import type { MemberMetrics } from "./Reports.ts"
 import * as Sealing from "./Sealing.ts"
+import * as TakeSpans from "./TakeSpans.ts"
 import * as ValueCodec from "./ValueCodec.ts"
 import type { Acknowledgement, Flushed, WaitOptions } from "./Waits.ts"
 import * as Waits from "./Waits.ts"
@@ -67,6 +70,8 @@ export interface Member {
   ) => Effect.Effect<void, McCacheError.McCacheError>
   readonly members: () => ReadonlyArray<MemberInfo>
   readonly localMetrics: (name?: string) => MemberMetrics
+  /** The Effect metrics of this member alone: those of its context are with whatever else the program counts. */
+  readonly metricRegistry: () => Metric.MetricRegistry
   readonly localChecksum: (name?: string, key?: Key) => string | undefined
   readonly clusterMetrics: (
     options?: GatherOptions
@@ -205,7 +210,7 @@ export const make = Effect.fnUntraced(function*(
     metrics: gatherable,
     checksum: (name, key) => JSON.stringify(localChecksum(name, key) ?? null),
     lostUnsent: () => waits.lost(),
-    took: (...stage) => witness?.took(self, ...stage),
+    took: TakeSpans.make(context, clock, (...stage) => witness?.took(self, ...stage)),
     startAnew: () => {
       HybridClock.restart(hybrid)
       floor = 0
@@ -306,6 +311,7 @@ export const make = Effect.fnUntraced(function*(
     namespace.sentBefore = multicaster.highest()
     namespaces.set(name, namespace)
     keeper.opened(namespace)
+    metering.opened(namespace)
     const core = new CacheCore<V>(namespace, codec, { time, counters, closed: () => closed })
     // One map holds caches of all value types. Which a namespace has is what its opener says: nothing else can know.
     cores.set(name, { core: core as unknown as CacheCore<never>, options: options as CacheOptions<never>, settings })
@@ -315,6 +321,13 @@ export const make = Effect.fnUntraced(function*(
   const runLog = (effect: Effect.Effect<void>): void => void Effect.runForkWith(context)(effect)
 
   // ------------------------------------------------------------------------------------------------ reports
+
+  const allFibers = (): ReadonlyMap<string, Pick<Actor<never>, "kill" | "restarts">> => {
+    const fibers = new Map<string, Loop>()
+    for (const fiber of [multicaster.actor, ears.actor, ears.pump, keeper.actor]) fibers.set(fiber.name, fiber)
+    for (const namespace of namespaces.values()) fibers.set(namespace.inbox.name, namespace.inbox)
+    return fibers
+  }
 
   const sources = (): Reports.Sources => ({
     self,
@@ -344,14 +357,9 @@ export const make = Effect.fnUntraced(function*(
     closed: () => closed
   })
 
-  // ------------------------------------------------------------------------------------------------ closing
+  const metering = MetricRegistration.make({ ...sources(), version, members }, configuration.cluster, context)
 
-  const allFibers = (): ReadonlyMap<string, Pick<Actor<never>, "kill" | "restarts">> => {
-    const fibers = new Map<string, Loop>()
-    for (const fiber of [multicaster.actor, ears.actor, ears.pump, keeper.actor]) fibers.set(fiber.name, fiber)
-    for (const namespace of namespaces.values()) fibers.set(namespace.inbox.name, namespace.inbox)
-    return fibers
-  }
+  // ------------------------------------------------------------------------------------------------ closing
 
   const close = Effect.suspend(() => {
     if (closed) return Effect.void
@@ -375,7 +383,8 @@ export const make = Effect.fnUntraced(function*(
       ),
       Effect.ensuring(Scope.close(scope, Exit.void)),
       Effect.ensuring(PubSub.shutdown(events)),
-      Effect.ensuring(Effect.sync(waits.end))
+      Effect.ensuring(Effect.sync(waits.end)),
+      Effect.ensuring(Effect.sync(metering.end))
     )
   })
 
@@ -403,6 +412,7 @@ export const make = Effect.fnUntraced(function*(
       return members()
     },
     localMetrics,
+    metricRegistry: metering.registry,
     localChecksum: (name, key) => {
       if (closed) throw closedError()
       if (key !== undefined) requireKey(key)
@@ -435,6 +445,7 @@ export const make = Effect.fnUntraced(function*(
     kill: Effect.suspend(() => {
       closed = true
       waits.end()
+      metering.end()
       return Effect.andThen(Scope.close(scope, Exit.void), PubSub.shutdown(events))
     }),
     closed: () => closed,
