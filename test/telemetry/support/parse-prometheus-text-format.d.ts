@@ -4,8 +4,6 @@ declare module "parse-prometheus-text-format" {
     readonly labels?: Readonly<Record<string, string>>
     readonly value?: string
     readonly buckets?: Readonly<Record<string, string>>
-    readonly count?: string
-    readonly sum?: string
   }
   interface Family {
     readonly name: string
