@@ -79,13 +79,13 @@ const bucketCount = 96
 /** Where a bucket ends, in milliseconds. */
 const endMillis = (bucket: number): number => (growth ** bucket - 1) / 10
 
-/** Every fourth end of a bucket: twice the one before. */
+/** Every third end of a bucket, up to a minute and a half. */
 const boundaries: ReadonlyArray<{ readonly bucket: number; readonly seconds: number }> = Array.from(
-  { length: (bucketCount - 1) / 4 },
+  { length: 25 },
   (_, index) => ({
-    bucket: 4 * (index + 1),
+    bucket: 3 * (index + 1),
     // Three digits, for the reader: the buckets are only right within 10 % anyway.
-    seconds: Number((endMillis(4 * (index + 1)) / 1_000).toPrecision(3))
+    seconds: Number((endMillis(3 * (index + 1)) / 1_000).toPrecision(3))
   })
 )
 

@@ -17,7 +17,7 @@ import type { Namespace } from "./Namespace.ts"
 export interface MetricRegistration {
   /** A namespace was opened. */
   readonly opened: (namespace: Namespace) => void
-  /** A registry with the series of this member alone. */
+  /** A registry with the series of this member alone: made when it is first asked for. */
   readonly registry: () => Metric.MetricRegistry
   /** The member ended. Calling it again does nothing. */
   readonly end: () => void
@@ -28,11 +28,13 @@ const idle = () => undefined
 /** Registers the member's series. `context` says in which registry, and with which further attributes. */
 export const make = (from: MetricSources, cluster: string, context: Context.Context<never>): MetricRegistration => {
   const shared = { ...Context.get(context, Metric.CurrentMetricAttributes), cluster }
+  // Nothing else of a context matters here, and each series makes a copy.
+  const registered = Context.make(Metric.MetricRegistry, Context.get(context, Metric.MetricRegistry))
   const ends: Array<() => void> = []
 
   /** The series' own attributes select it within its metric. */
   const contextOf = (attributes: Metric.Metric.AttributeSet): Context.Context<never> =>
-    Context.add(context, Metric.CurrentMetricAttributes, { ...shared, ...attributes })
+    Context.add(registered, Metric.CurrentMetricAttributes, { ...shared, ...attributes })
 
   /** Registers one that outlives the member. */
   const lasting = <State>(
@@ -70,16 +72,20 @@ export const make = (from: MetricSources, cluster: string, context: Context.Cont
 
   for (const definition of definitions) register(definition, { member: from })
   const namespaces: Array<Namespace> = []
+  let alone: { readonly registry: Metric.MetricRegistry; readonly opened: (namespace: Namespace) => void } | undefined
   return {
     opened: (namespace) => {
       namespaces.push(namespace)
       for (const definition of definitions) register(definition, { namespace })
+      alone?.opened(namespace)
     },
     registry: () => {
-      const registry: Metric.MetricRegistry = new Map()
-      const alone = make(from, cluster, Context.make(Metric.MetricRegistry, registry))
-      for (const namespace of namespaces) alone.opened(namespace)
-      return registry
+      if (alone === undefined) {
+        const registry: Metric.MetricRegistry = new Map()
+        alone = { registry, opened: make(from, cluster, Context.make(Metric.MetricRegistry, registry)).opened }
+        namespaces.forEach(alone.opened)
+      }
+      return alone.registry
     },
     end: () => {
       for (const end of ends.splice(0)) end()

@@ -68,7 +68,7 @@ export const ofNamespaces: ReadonlyArray<Definition> = [
   counter(
     "mccache_incoherent_total",
     "{change}",
-    "Changes by others of keys that were looked up here within the callback window.",
+    "Keys that were looked up here within the callback window, and then changed by a repair or a collision.",
     ["namespace"],
     each((m) => m.incoherent)
   ),
