@@ -6,7 +6,6 @@ import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type * as Metric from "effect/Metric"
 import * as PubSub from "effect/PubSub"
 import * as Random from "effect/Random"
 import * as Redacted from "effect/Redacted"
@@ -70,8 +69,10 @@ export interface Member {
   ) => Effect.Effect<void, McCacheError.McCacheError>
   readonly members: () => ReadonlyArray<MemberInfo>
   readonly localMetrics: (name?: string) => MemberMetrics
-  /** The Effect metrics of this member alone: those of its context are with whatever else the program counts. */
-  readonly metricRegistry: () => Metric.MetricRegistry
+  /** Puts its Effect metrics among those of the context's registry. */
+  readonly registerMetrics: MetricRegistration.MetricRegistration["into"]
+  /** The Effect metrics of this member alone. */
+  readonly metricRegistry: MetricRegistration.MetricRegistration["registry"]
   readonly localChecksum: (name?: string, key?: Key) => string | undefined
   readonly clusterMetrics: (
     options?: GatherOptions
@@ -357,7 +358,7 @@ export const make = Effect.fnUntraced(function*(
     closed: () => closed
   })
 
-  const metering = MetricRegistration.make({ ...sources(), version, members }, configuration.cluster, context)
+  const metering = MetricRegistration.make({ ...sources(), version, members }, configuration.cluster)
 
   // ------------------------------------------------------------------------------------------------ closing
 
@@ -412,6 +413,7 @@ export const make = Effect.fnUntraced(function*(
       return members()
     },
     localMetrics,
+    registerMetrics: metering.into,
     metricRegistry: metering.registry,
     localChecksum: (name, key) => {
       if (closed) throw closedError()

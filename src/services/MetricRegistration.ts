@@ -15,32 +15,68 @@ import { definitions } from "./MetricTable.ts"
 import type { Namespace } from "./Namespace.ts"
 
 export interface MetricRegistration {
-  /** A namespace was opened. */
-  readonly opened: (namespace: Namespace) => void
+  /** Registers the series where the context says, with its further attributes: those that are there, and what is opened later. */
+  readonly into: (context: Context.Context<never>) => void
   /** A registry with the series of this member alone: made when it is first asked for. */
   readonly registry: () => Metric.MetricRegistry
+  /** A namespace was opened. */
+  readonly opened: (namespace: Namespace) => void
   /** The member ended. Calling it again does nothing. */
   readonly end: () => void
 }
 
+type Source = { readonly member: MetricSources } | { readonly namespace: Namespace }
+
 const idle = () => undefined
 
-/** Registers the member's series. `context` says in which registry, and with which further attributes. */
-export const make = (from: MetricSources, cluster: string, context: Context.Context<never>): MetricRegistration => {
+/** The metrics of a member, nowhere yet: simulations of a thousand members need none of them. */
+export const make = (member: MetricSources, cluster: string): MetricRegistration => {
+  const sources: Array<Source> = [{ member }]
+  const registrars: Array<(source: Source) => void> = []
+  const ends: Array<() => void> = []
+  let alone: Metric.MetricRegistry | undefined
+
+  const into = (context: Context.Context<never>): void => {
+    const registrar = registrarOf(context, cluster, ends)
+    registrars.push(registrar)
+    sources.forEach(registrar)
+  }
+
+  return {
+    into,
+    registry: () => {
+      if (alone === undefined) {
+        alone = new Map()
+        into(Context.make(Metric.MetricRegistry, alone))
+      }
+      return alone
+    },
+    opened: (namespace) => {
+      sources.push({ namespace })
+      for (const registrar of registrars) registrar({ namespace })
+    },
+    end: () => {
+      for (const end of ends.splice(0)) end()
+    }
+  }
+}
+
+/** Registers series; `ends` is told how to end each. */
+const registrarOf = (
+  context: Context.Context<never>,
+  cluster: string,
+  ends: Array<() => void>
+): (source: Source) => void => {
   const shared = { ...Context.get(context, Metric.CurrentMetricAttributes), cluster }
   // Nothing else of a context matters here, and each series makes a copy.
-  const registered = Context.make(Metric.MetricRegistry, Context.get(context, Metric.MetricRegistry))
-  const ends: Array<() => void> = []
+  const registry = Context.make(Metric.MetricRegistry, Context.get(context, Metric.MetricRegistry))
 
   /** The series' own attributes select it within its metric. */
   const contextOf = (attributes: Metric.Metric.AttributeSet): Context.Context<never> =>
-    Context.add(registered, Metric.CurrentMetricAttributes, { ...shared, ...attributes })
+    Context.add(registry, Metric.CurrentMetricAttributes, { ...shared, ...attributes })
 
   /** Registers one that outlives the member. */
-  const lasting = <State>(
-    metric: Metric.Metric<number, State>,
-    [attributes, live]: Reading<State>
-  ): void => {
+  const lasting = <State>(metric: Metric.Metric<number, State>, [attributes, live]: Reading<State>): void => {
     let read = live
     Metric.registerUnsafe(metric, contextOf(attributes), { get: () => read(), update: idle, modify: idle })
     ends.push(() => {
@@ -49,10 +85,7 @@ export const make = (from: MetricSources, cluster: string, context: Context.Cont
     })
   }
 
-  const register = (
-    definition: Definition,
-    source: { readonly member: MetricSources } | { readonly namespace: Namespace }
-  ): void => {
+  const register = (definition: Definition, source: Source): void => {
     switch (definition.kind) {
       case "counter":
         for (const [attributes, read] of readings(definition, source)) {
@@ -70,26 +103,8 @@ export const make = (from: MetricSources, cluster: string, context: Context.Cont
     }
   }
 
-  for (const definition of definitions) register(definition, { member: from })
-  const namespaces: Array<Namespace> = []
-  let alone: { readonly registry: Metric.MetricRegistry; readonly opened: (namespace: Namespace) => void } | undefined
-  return {
-    opened: (namespace) => {
-      namespaces.push(namespace)
-      for (const definition of definitions) register(definition, { namespace })
-      alone?.opened(namespace)
-    },
-    registry: () => {
-      if (alone === undefined) {
-        const registry: Metric.MetricRegistry = new Map()
-        alone = { registry, opened: make(from, cluster, Context.make(Metric.MetricRegistry, registry)).opened }
-        namespaces.forEach(alone.opened)
-      }
-      return alone.registry
-    },
-    end: () => {
-      for (const end of ends.splice(0)) end()
-    }
+  return (source) => {
+    for (const definition of definitions) register(definition, source)
   }
 }
 
@@ -99,5 +114,5 @@ const readings = <A>(
     readonly ofMember?: ((from: MetricSources) => ReadonlyArray<Reading<A>>) | undefined
     readonly ofNamespace?: ((namespace: Namespace) => ReadonlyArray<Reading<A>>) | undefined
   },
-  source: { readonly member: MetricSources } | { readonly namespace: Namespace }
+  source: Source
 ): ReadonlyArray<Reading<A>> => ("member" in source ? ofMember?.(source.member) : ofNamespace?.(source.namespace)) ?? []
