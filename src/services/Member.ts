@@ -69,7 +69,7 @@ export interface Member {
   ) => Effect.Effect<void, McCacheError.McCacheError>
   readonly members: () => ReadonlyArray<MemberInfo>
   readonly localMetrics: (name?: string) => MemberMetrics
-  /** Puts its Effect metrics among those of the context's registry. */
+  /** Puts its Effect metrics among those that the context has a registry for. */
   readonly registerMetrics: MetricRegistration.MetricRegistration["into"]
   /** The Effect metrics of this member alone. */
   readonly metricRegistry: MetricRegistration.MetricRegistration["registry"]

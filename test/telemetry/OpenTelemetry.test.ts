@@ -1,4 +1,5 @@
 /** What McCache tells a collector of OpenTelemetry, over HTTP, as a program's own exporters send it. */
+import * as Resource from "@effect/opentelemetry/Resource"
 import { assert, describe, it } from "@effect/vitest"
 import { context, trace } from "@opentelemetry/api"
 import { OTLPLogExporter } from "@opentelemetry/exporter-logs-otlp-http"
@@ -8,6 +9,8 @@ import { BatchLogRecordProcessor } from "@opentelemetry/sdk-logs"
 import { PeriodicExportingMetricReader } from "@opentelemetry/sdk-metrics"
 import { BatchSpanProcessor } from "@opentelemetry/sdk-trace-base"
 import { NodeTracerProvider } from "@opentelemetry/sdk-trace-node"
+import * as ConfigProvider from "effect/ConfigProvider"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { FetchHttpClient } from "effect/http"
 import * as Layer from "effect/Layer"
@@ -181,6 +184,40 @@ describe("a program without Effect", () => {
     assert.strictEqual(fill.parentSpanId, request.spanId)
     assert.strictEqual(load.parentSpanId, fill.spanId)
     assert.deepStrictEqual([fill.traceId, load.traceId], [request.traceId, request.traceId])
+  })
+})
+
+describe("the layer", () => {
+  const serviceName = (environment: Record<string, string>, given?: string) =>
+    Layer.build(McCacheTelemetry.layer(() => given === undefined ? {} : { resource: { serviceName: given } })).pipe(
+      Effect.map((context) => Context.get(context, Resource.Resource).attributes["service.name"]),
+      Effect.provideService(ConfigProvider.ConfigProvider, ConfigProvider.fromUnknown(environment))
+    )
+
+  it.effect("names the service as the program says, else the environment, else mccache", () =>
+    Effect.gen(function*() {
+      assert.strictEqual(yield* serviceName({}), "mccache")
+      assert.strictEqual(yield* serviceName({ OTEL_SERVICE_NAME: "shop" }), "shop")
+      assert.strictEqual(yield* serviceName({ OTEL_RESOURCE_ATTRIBUTES: "service.name=shop,a=b" }), "shop")
+      assert.strictEqual(yield* serviceName({ OTEL_SERVICE_NAME: "shop" }, "given"), "given")
+    }))
+})
+
+describe("the producer for a reader of the program's own", () => {
+  it("has every metric", async () => {
+    const registry: Metric.MetricRegistry = new Map()
+    const mccache = await open(
+      { ...settings, telemetry: Layer.succeed(Metric.MetricRegistry, registry) },
+      { env: {} }
+    )
+    mccache.cache("users")
+    const { errors, resourceMetrics } = await McCacheTelemetry.metricProducer({ registry }).collect()
+    await mccache.close()
+    assert.deepStrictEqual(errors, [])
+    assert.deepStrictEqual(
+      resourceMetrics.scopeMetrics.flatMap(({ metrics }) => metrics.map(({ descriptor }) => descriptor.name)).sort(),
+      definitions.map(({ name }) => name).sort()
+    )
   })
 })
 
