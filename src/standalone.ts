@@ -20,6 +20,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Options } from "./domain/Configuration.ts"
@@ -27,6 +28,8 @@ import type { Key } from "./domain/Key.ts"
 import { McCacheError } from "./domain/McCacheError.ts"
 import * as Open from "./runtime/Open.ts"
 import * as Ping from "./runtime/Ping.ts"
+import * as PrometheusHandler from "./runtime/PrometheusHandler.ts"
+import type { ScrapeRequest, ScrapeResponse } from "./runtime/PrometheusHandler.ts"
 import type { Sources } from "./runtime/Settings.ts"
 import type { WriteOptions } from "./services/Cache.ts"
 import {
@@ -41,6 +44,7 @@ import type { Change } from "./services/Changes.ts"
 import type { ClusterEvent } from "./services/ClusterEvent.ts"
 import type { Gathered, GatherOptions, MemberInfo } from "./services/Gather.ts"
 import type { CacheOptions, Member } from "./services/Member.ts"
+import * as Prometheus from "./services/Prometheus.ts"
 import type { MemberMetrics } from "./services/Reports.ts"
 import type { Flushed, WaitOptions } from "./services/Waits.ts"
 
@@ -55,12 +59,26 @@ export type { MemberMetrics } from "./services/Reports.ts"
 export type { Acknowledgement, Flushed, WaitOptions } from "./services/Waits.ts"
 export { McCacheError }
 
-/** Runs an effect as a Promise that rejects with the `McCacheError` itself. */
-const promise = async <A>(effect: Effect.Effect<A, McCacheError>): Promise<A> => {
-  const exit = await Effect.runPromiseExit(effect)
-  if (Exit.isSuccess(exit)) return exit.value
-  throw Cause.squash(exit.cause)
+/** Runs an effect, with the program's telemetry, as a Promise that rejects with what the effect fails with. */
+type Run = <A>(effect: Effect.Effect<A, unknown>) => Promise<A>
+
+const runWith = (context: Context.Context<never>): Run => {
+  const run = Effect.runPromiseExitWith(context)
+  return async (effect) => {
+    const exit = await run(effect)
+    if (Exit.isSuccess(exit)) return exit.value
+    throw Cause.squash(exit.cause)
+  }
 }
+
+/** How a cache runs what waits. */
+interface Running {
+  readonly run: Run
+  /** Whether somebody looks at spans. */
+  readonly traced: boolean
+}
+
+const untraced: Running = { run: runWith(Context.empty()), traced: false }
 
 /**
  * A namespace, read as a `Map`: `get`, `set`, `has`, `delete`, `clear`, `size`, iteration, and more. A key is a non-empty
@@ -74,13 +92,15 @@ export class StandaloneCache<V> {
   readonly name: string
   readonly #core: CacheCore<V>
   readonly #member: Member
+  readonly #running: Running
   readonly #computing = new Map<Key, { readonly fill: Fill<V>; readonly computing: Promise<V> }>()
   readonly #listeners = new Map<(change: Change) => void, Fiber.Fiber<void>>()
 
-  constructor(core: CacheCore<V>, member: Member) {
+  constructor(core: CacheCore<V>, member: Member, running: Running = untraced) {
     this.name = core.name
     this.#core = core
     this.#member = member
+    this.#running = running
   }
 
   /** The value or `undefined`, counted as a lookup. */
@@ -131,7 +151,7 @@ export class StandaloneCache<V> {
     } catch (error) {
       return Promise.reject(error instanceof Error ? error : new Error(String(error)))
     }
-    return promise(Effect.as(this.#member.acknowledged(ack, { timeout: options?.timeout }), this))
+    return this.#running.run(Effect.as(this.#member.acknowledged(ack, { timeout: options?.timeout }), this))
   }
 
   /** The value if there is one; else writes and returns the given one. */
@@ -156,7 +176,7 @@ export class StandaloneCache<V> {
     const fill = this.#core.beginFill(key, options)
     const computing = (async () => {
       try {
-        const value = await compute()
+        const value = await this.#compute(compute)
         fill.store(value)
         return value
       } finally {
@@ -168,6 +188,15 @@ export class StandaloneCache<V> {
     const done = () => void this.#computing.delete(key)
     computing.then(done, done)
     return computing
+  }
+
+  /** Computes within a span, which is also the parent of what OpenTelemetry makes of the computation. */
+  #compute(compute: () => V | PromiseLike<V>): V | PromiseLike<V> {
+    if (!this.#running.traced) return compute()
+    const computed = Effect.tryPromise({ try: async () => compute(), catch: (error) => error })
+    return this.#running.run(
+      Effect.withSpan(computed, "McCache.getOrSet", { attributes: { "mccache.namespace": this.name } })
+    )
   }
 
   /** Deletes everywhere; whether it was there, here. */
@@ -291,12 +320,14 @@ export class Standalone {
   readonly #caches = new Map<string, StandaloneCache<never>>()
   readonly #listeners = new Map<(event: ClusterEvent) => void, Fiber.Fiber<void>>()
   readonly #release: () => Promise<void>
+  readonly #running: Running
   #closing: Promise<void> | undefined
 
-  constructor(member: Member, release: () => Promise<void>) {
+  constructor(member: Member, release: () => Promise<void>, running: Running) {
     this.id = member.id
     this.#member = member
     this.#release = release
+    this.#running = running
   }
 
   /** The namespace, opened on first use (default name `default`). Throws `OptionsConflict`, `InvalidConfig`, `Closed`. */
@@ -304,7 +335,7 @@ export class Standalone {
     const core = this.#member.cache(name, options)
     let cache = this.#caches.get(name)
     if (cache === undefined) {
-      cache = new StandaloneCache(core, this.#member) as unknown as StandaloneCache<never>
+      cache = new StandaloneCache(core, this.#member, this.#running) as unknown as StandaloneCache<never>
       this.#caches.set(name, cache)
     }
     return cache as unknown as StandaloneCache<V>
@@ -312,7 +343,7 @@ export class Standalone {
 
   /** Clears everywhere: all namespaces or one; with `node`, only at that member. */
   clear(options?: { readonly name?: string | undefined; readonly node?: string | undefined }): Promise<void> {
-    return promise(this.#member.clear(options))
+    return this.#running.run(this.#member.clear(options))
   }
 
   members(): ReadonlyArray<MemberInfo> {
@@ -324,27 +355,38 @@ export class Standalone {
     return this.#member.localMetrics(name)
   }
 
+  /** The metrics of this member in the text format of Prometheus. */
+  async prometheus(): Promise<string> {
+    if (this.#member.closed()) throw closedError()
+    return this.#running.run(Prometheus.text(this.#member.metricRegistry))
+  }
+
+  /** A listener for a server of `node:http`, that answers every GET with the metrics: `createServer(mccache.prometheusHandler())`. */
+  prometheusHandler(): (request: ScrapeRequest, response: ScrapeResponse) => void {
+    return PrometheusHandler.make(() => this.prometheus())
+  }
+
   /** Of a key, a namespace, or all namespaces. */
   localChecksum(name?: string, key?: Key): string | undefined {
     return this.#member.localChecksum(name, key)
   }
 
   clusterMetrics(options?: GatherOptions): Promise<Gathered<MemberMetrics>> {
-    return promise(this.#member.clusterMetrics(options))
+    return this.#running.run(this.#member.clusterMetrics(options))
   }
 
   clusterChecksum(options?: GatherOptions & { readonly key?: Key | undefined }): Promise<Gathered<string | undefined>> {
-    return promise(this.#member.clusterChecksum(options))
+    return this.#running.run(this.#member.clusterChecksum(options))
   }
 
   /** Resolves when every member live at the call has applied all that was written here before it. */
   flush(options?: WaitOptions): Promise<Flushed> {
-    return promise(this.#member.flush(options))
+    return this.#running.run(this.#member.flush(options))
   }
 
   /** Resolves when every open namespace has caught up with the cluster, or nobody else is there. */
   ready(): Promise<void> {
-    return promise(this.#member.ready)
+    return this.#running.run(this.#member.ready)
   }
 
   /** Calls the listener for membership, incoherence, lag and loss events. */
@@ -365,12 +407,12 @@ export class Standalone {
 
   /** The largest UDP payload that reaches an address in one piece, in bytes; measured with the system's `ping`. */
   mtu(ip: string): Promise<number> {
-    return promise(Ping.mtu(ip))
+    return this.#running.run(Ping.mtu(ip))
   }
 
   /** Hops to an address, at most `max`; measured with the system's `ping`. */
   hops(ip: string, max?: number): Promise<number> {
-    return promise(Ping.hops(ip, max))
+    return this.#running.run(Ping.hops(ip, max))
   }
 
   /** Sends what is queued (for a bounded time), says farewell, ends everything. Calling it again is fine. */
@@ -385,21 +427,41 @@ export class Standalone {
 }
 
 /**
+ * What `open` takes beside the configuration.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface OpenOptions extends Options, Open.ProcessOptions {
+  /**
+   * Where traces and logs go, and how metrics are exported: a layer of `mccache/telemetry`, or of Effect's own exporters. It ends
+   * with `close`.
+   */
+  readonly telemetry?: Layer.Layer<never> | undefined
+}
+
+/**
  * Opens McCache. Options win over environment variables, which win over the `"mccache"` field of the nearest
  * `package.json`. Rejects with `InvalidConfig` or `NetworkFailed`. The process ends only after `close`, unless `unref`.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const open = async (options: Options & Open.ProcessOptions = {}, sources: Sources = {}): Promise<Standalone> => {
+export const open = async (
+  { telemetry = Layer.empty, ...options }: OpenOptions = {},
+  sources: Sources = {}
+): Promise<Standalone> => {
   const scope = Effect.runSync(Scope.make())
+  const release = () => untraced.run(Scope.close(scope, Exit.void))
   try {
-    const member = await promise(
-      Open.member(options, sources).pipe(Effect.provideContext(Context.make(Scope.Scope, scope)))
+    const context = await untraced.run(Layer.buildWithScope(telemetry, scope))
+    const run = runWith(context)
+    const member = await run(
+      Open.member(options, sources).pipe(Effect.provideContext(Context.add(context, Scope.Scope, scope)))
     )
-    return new Standalone(member, () => promise(Scope.close(scope, Exit.void)))
+    return new Standalone(member, release, { run, traced: telemetry !== Layer.empty })
   } catch (error) {
-    await promise(Scope.close(scope, Exit.void))
+    await release()
     throw error
   }
 }

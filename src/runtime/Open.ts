@@ -104,6 +104,7 @@ const opened = Effect.fnUntraced(function*(
     for (const warning of warnings) yield* Effect.logWarning(`McCache: ${warning}`)
     const context = yield* Layer.build(Layer.merge(yield* networkOf(configuration), HostProcessNode.layer))
     const member = yield* Member.make(configuration).pipe(Effect.provide(context))
+    member.registerMetrics(yield* Effect.context<never>())
     const [asked, given] = [
       configuration.protocol.receiveBufferBytes,
       Context.get(context, Network).receiveBufferBytes()

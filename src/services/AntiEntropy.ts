@@ -24,6 +24,7 @@ import type { MemberTime } from "./MemberTime.ts"
 import type { Namespace } from "./Namespace.ts"
 import type { Requests } from "./Requests.ts"
 import * as Take from "./Take.ts"
+import type { TakeEnded } from "./TakeSpans.ts"
 
 export interface Host {
   readonly time: MemberTime
@@ -32,7 +33,8 @@ export interface Host {
   readonly cachePulseMillis: number
   /** What one datagram carries. */
   readonly pieceBytes: number
-  readonly took: (namespace: Namespace, donor: MemberId, stage: "asked" | "done") => void
+  /** A take begins; what it returns is told how it ended. */
+  readonly took: (namespace: Namespace, donor: MemberId, kind: Take.Take["kind"]) => TakeEnded
   readonly counters: Counters
   readonly random: () => number
   readonly namespaces: ReadonlyMap<string, Namespace>
@@ -120,7 +122,7 @@ export const make = (host: Host): AntiEntropy => {
 
   const begin = (state: State, donor: Member, kind: Take.Take["kind"]): void => {
     takes++
-    host.took(state.namespace, donor.id, "asked")
+    const told = host.took(state.namespace, donor.id, kind)
     if (kind === "join") counters.joins++
     else counters.repairRounds++
     // What was missed of a smaller one it may have written, and forgotten since: only its forget line tells of that.
@@ -128,7 +130,10 @@ export const make = (host: Host): AntiEntropy => {
     state.take = Take.start(
       host,
       { conclusive, donor, kind, namespace: state.namespace },
-      (take, how) => ended(state, take, how)
+      (take, how) => {
+        told(how, take.records())
+        ended(state, take, how)
+      }
     )
   }
 
@@ -139,7 +144,6 @@ export const make = (host: Host): AntiEntropy => {
     state.differing.delete(donor)
     counters.repairedRecords += records()
     if (kind === "repair" && records() > 0) host.incoherent(state.namespace, donor, records())
-    if (how === "done") host.took(state.namespace, donor, "done")
     // From a donor that does not have it nothing can be missing.
     if (how === "closed") vouch(state, donor, state.heard.get(donor) ?? 0)
     if (how === "later") vouch(state, donor, settled().get(donor) ?? 0)

@@ -120,6 +120,9 @@ export const make = <V>(
     )
   }
 
+  // Only what computes, or waits for it, has a span: a hit is a local read.
+  const span = { attributes: { "mccache.namespace": core.name }, captureStackTrace: false }
+
   const getOrSet = <E, R>(
     key: Key,
     compute: Effect.Effect<V, E, R>,
@@ -134,7 +137,7 @@ export const make = <V>(
         // What was overtaken by a delete or a set before this call is not for it: it waits its turn.
         const late = running.fill.overtaken()
         return Effect.flatMap(
-          restore(Deferred.await(running.deferred)),
+          restore(Effect.withSpan(Deferred.await(running.deferred), "McCache.getOrSet", span)),
           (computed): Effect.Effect<V, E | McCacheError, R> =>
             // The one who computed may have been interrupted: somebody else has to.
             computed === "again" || late ? restore(getOrSet(key, compute, options)) : computed as Exit.Exit<V, E>
@@ -143,7 +146,7 @@ export const make = <V>(
       const fill = core.beginFill(key, options)
       const deferred = Deferred.makeUnsafe<Computed<V, unknown>>()
       computing.set(key, { fill, deferred })
-      return restore(compute).pipe(
+      return restore(Effect.withSpan(compute, "McCache.getOrSet", span)).pipe(
         Effect.tap((value) => attempt(() => fill.store(value))),
         Effect.onExit((exit) =>
           Effect.sync(() => {

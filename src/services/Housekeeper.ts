@@ -76,8 +76,8 @@ export interface Host {
   readonly startAnew: () => void
   /** Writes were lost here before they were sent. */
   readonly lostUnsent: () => void
-  /** For witnesses: how far a repair got. */
-  readonly took: (namespace: Namespace, donor: MemberId, stage: "asked" | "done") => void
+  /** A join or a repair begins. */
+  readonly took: AntiEntropy.Host["took"]
   readonly publish: (event: ClusterEvent) => void
 }
 

@@ -12,6 +12,7 @@ import * as Cache from "./Cache.ts"
 import type { ClusterEvent } from "./ClusterEvent.ts"
 import type { Gathered, GatherOptions, MemberInfo } from "./Gather.ts"
 import type { CacheOptions, Member } from "./Member.ts"
+import * as Prometheus from "./Prometheus.ts"
 import type { MemberMetrics } from "./Reports.ts"
 import type { Flushed, WaitOptions } from "./Waits.ts"
 
@@ -40,6 +41,8 @@ export interface McCacheService {
   ) => Effect.Effect<void, McCacheError>
   readonly members: Effect.Effect<ReadonlyArray<MemberInfo>, McCacheError>
   readonly localMetrics: (name?: string) => Effect.Effect<MemberMetrics>
+  /** The metrics of this member in the text format of Prometheus. */
+  readonly prometheus: Effect.Effect<string>
   /** Of a key, a namespace, or all namespaces. */
   readonly localChecksum: (name?: string, key?: Key) => Effect.Effect<string | undefined, McCacheError>
   readonly clusterMetrics: (options?: GatherOptions) => Effect.Effect<Gathered<MemberMetrics>, McCacheError>
@@ -78,6 +81,7 @@ export const make = (member: Member, probe: PathProbe): McCacheService => {
     clear: member.clear,
     members: attempt(() => member.members()),
     localMetrics: (name) => Effect.sync(() => member.localMetrics(name)),
+    prometheus: Prometheus.text(member.metricRegistry),
     localChecksum: (name, key) => attempt(() => member.localChecksum(name, key)),
     clusterMetrics: member.clusterMetrics,
     clusterChecksum: member.clusterChecksum,

@@ -34,6 +34,7 @@ import { HostProcess } from "./HostProcess.ts"
 import * as Housekeeper from "./Housekeeper.ts"
 import * as Listener from "./Listener.ts"
 import * as MemberTime from "./MemberTime.ts"
+import * as MetricRegistration from "./MetricRegistration.ts"
 import * as Multicaster from "./Multicaster.ts"
 import type { Host as NamespaceHost, Namespace } from "./Namespace.ts"
 import * as Namespaces from "./Namespace.ts"
@@ -41,6 +42,7 @@ import { Network } from "./Network.ts"
 import * as Reports from "./Reports.ts"
 import type { MemberMetrics } from "./Reports.ts"
 import * as Sealing from "./Sealing.ts"
+import * as TakeSpans from "./TakeSpans.ts"
 import * as ValueCodec from "./ValueCodec.ts"
 import type { Acknowledgement, Flushed, WaitOptions } from "./Waits.ts"
 import * as Waits from "./Waits.ts"
@@ -67,6 +69,10 @@ export interface Member {
   ) => Effect.Effect<void, McCacheError.McCacheError>
   readonly members: () => ReadonlyArray<MemberInfo>
   readonly localMetrics: (name?: string) => MemberMetrics
+  /** Puts its Effect metrics among those that the context has a registry for. */
+  readonly registerMetrics: MetricRegistration.MetricRegistration["into"]
+  /** The Effect metrics of this member alone. */
+  readonly metricRegistry: MetricRegistration.MetricRegistration["registry"]
   readonly localChecksum: (name?: string, key?: Key) => string | undefined
   readonly clusterMetrics: (
     options?: GatherOptions
@@ -206,7 +212,7 @@ export const make = Effect.fnUntraced(function*(
     metrics: gatherable,
     checksum: (name, key) => JSON.stringify(localChecksum(name, key) ?? null),
     lostUnsent: () => waits.lost(),
-    took: (...stage) => witness?.took(self, ...stage),
+    took: TakeSpans.make(context, clock, (...stage) => witness?.took(self, ...stage)),
     startAnew: () => {
       HybridClock.restart(hybrid)
       floor = 0
@@ -308,6 +314,7 @@ export const make = Effect.fnUntraced(function*(
     namespace.sentBefore = multicaster.highest()
     namespaces.set(name, namespace)
     keeper.opened(namespace)
+    metering.opened(namespace)
     const core = new CacheCore<V>(namespace, codec, { time, counters, closed: () => closed })
     // One map holds caches of all value types. Which a namespace has is what its opener says: nothing else can know.
     cores.set(name, { core: core as unknown as CacheCore<never>, options: options as CacheOptions<never>, settings })
@@ -317,6 +324,13 @@ export const make = Effect.fnUntraced(function*(
   const runLog = (effect: Effect.Effect<void>): void => void Effect.runForkWith(context)(effect)
 
   // ------------------------------------------------------------------------------------------------ reports
+
+  const allFibers = (): ReadonlyMap<string, Pick<Actor<never>, "kill" | "restarts">> => {
+    const fibers = new Map<string, Loop>()
+    for (const fiber of [multicaster.actor, ears.actor, ears.pump, keeper.actor]) fibers.set(fiber.name, fiber)
+    for (const namespace of namespaces.values()) fibers.set(namespace.inbox.name, namespace.inbox)
+    return fibers
+  }
 
   const sources = (): Reports.Sources => ({
     self,
@@ -346,14 +360,9 @@ export const make = Effect.fnUntraced(function*(
     closed: () => closed
   })
 
-  // ------------------------------------------------------------------------------------------------ closing
+  const metering = MetricRegistration.make({ ...sources(), version, members }, configuration.cluster)
 
-  const allFibers = (): ReadonlyMap<string, Pick<Actor<never>, "kill" | "restarts">> => {
-    const fibers = new Map<string, Loop>()
-    for (const fiber of [multicaster.actor, ears.actor, ears.pump, keeper.actor]) fibers.set(fiber.name, fiber)
-    for (const namespace of namespaces.values()) fibers.set(namespace.inbox.name, namespace.inbox)
-    return fibers
-  }
+  // ------------------------------------------------------------------------------------------------ closing
 
   const close = Effect.suspend(() => {
     if (closed) return Effect.void
@@ -377,7 +386,8 @@ export const make = Effect.fnUntraced(function*(
       ),
       Effect.ensuring(Scope.close(scope, Exit.void)),
       Effect.ensuring(PubSub.shutdown(events)),
-      Effect.ensuring(Effect.sync(waits.end))
+      Effect.ensuring(Effect.sync(waits.end)),
+      Effect.ensuring(Effect.sync(metering.end))
     )
   })
 
@@ -405,6 +415,8 @@ export const make = Effect.fnUntraced(function*(
       return members()
     },
     localMetrics,
+    registerMetrics: metering.into,
+    metricRegistry: metering.registry,
     localChecksum: (name, key) => {
       if (closed) throw closedError()
       if (key !== undefined) requireKey(key)
@@ -437,6 +449,7 @@ export const make = Effect.fnUntraced(function*(
     kill: Effect.suspend(() => {
       closed = true
       waits.end()
+      metering.end()
       return Effect.andThen(Scope.close(scope, Exit.void), PubSub.shutdown(events))
     }),
     closed: () => closed,
