@@ -111,7 +111,8 @@ describe("worker threads of one process", () => {
         const thread = await start()
         const dropped = async (): Promise<number> =>
           (await thread.ask("metrics") as MemberMetrics).network.receiveOverflow
-        const stalled = thread.ask("stall", 500)
+        const going = new Int32Array(new SharedArrayBuffer(4))
+        const stalled = thread.ask("stall", going)
         const socket = createSocket("udp4")
         try {
           socket.bind(0, "127.0.0.1")
@@ -125,6 +126,8 @@ describe("worker threads of one process", () => {
           }
         } finally {
           socket.close()
+          Atomics.store(going, 0, 1)
+          Atomics.notify(going, 0)
         }
         await stalled
         assert.isAbove(await dropped(), 0)

@@ -40,9 +40,10 @@ const perform = async ({ args, name }: Question): Promise<unknown> => {
       return mccache.clear({ node: String(first) })
     case "id":
       return mccache.id
-    // Nothing else happens in this thread for so long.
+    // Nothing else happens in this thread until the shared word is no longer 0.
     case "stall":
-      return void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, Number(first))
+      if (first instanceof Int32Array) Atomics.wait(first, 0, 0, 30_000)
+      return undefined
     case "ready":
       return mccache.ready()
     case "flush":
