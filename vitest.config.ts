@@ -3,6 +3,7 @@ import { defineConfig } from "vitest/config"
 const simulation = ["test/simulation/**/*.test.ts", "test/fuzz/**/*.test.ts"]
 const integration = "test/integration/**/*.test.ts"
 const network = "test/network/**/*.test.ts"
+const registry = "test/package/**/*.test.ts"
 
 export default defineConfig({
   test: {
@@ -16,8 +17,8 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/**/*.test.ts"],
-          // Those of the network have a configuration of their own, and need root.
-          exclude: [...simulation, integration, network],
+          // Those of the network, which need root, and of the package, which need a registry, have configurations of their own.
+          exclude: [...simulation, integration, network, registry],
           testTimeout: 20_000,
           hookTimeout: 20_000,
           sequence: { groupOrder: 0 }

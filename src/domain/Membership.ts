@@ -17,6 +17,7 @@ export interface Member {
   address: string
   readonly host: string
   readonly pid: number
+  readonly thread: number
   readonly version: string
   ready: boolean
   /** Whether it was there before this member: of two it is the one whose clock counts. */
@@ -54,6 +55,7 @@ export const add = (
     readonly address: string
     readonly host: string
     readonly pid: number
+    readonly thread: number
     readonly version: string
     readonly ready: boolean
     readonly elder?: boolean | undefined

@@ -165,6 +165,8 @@ export const Proof = Schema.TaggedStruct("PROOF", {
   ready: Schema.Boolean,
   host: Text,
   pid: Natural,
+  /** Of a member in a worker thread; the main thread leaves it out. */
+  thread: Schema.optionalKey(Positive),
   version: Text,
   physicalMillis: Natural,
   /** As in `PULSE`. */

@@ -9,6 +9,7 @@
  * @since 0.1.0
  */
 import * as Record from "effect/Record"
+import * as Thousands from "./Thousands.ts"
 
 /** One row of the table. Names end in their unit; bounds are inclusive; all are whole numbers. */
 export interface Limit {
@@ -267,7 +268,7 @@ export const make = (overrides: ProtocolOptions = {}, cacheSizeBytes = 0): Proto
 
 /** What an overridden value must be. */
 export const accepted = (name: Name): string =>
-  `a whole number from ${format(limits[name].minimum)} to ${format(limits[name].maximum)}`
+  `a whole number from ${Thousands.separated(limits[name].minimum)} to ${Thousands.separated(limits[name].maximum)}`
 
 /** Whether a value is within the bounds of its row. */
 export const isWithin = (name: Name, value: unknown): value is number =>
@@ -275,7 +276,7 @@ export const isWithin = (name: Name, value: unknown): value is number =>
 
 /** The relations that a protocol breaks, each naming both sides with their values. */
 export const problems = (protocol: Protocol): ReadonlyArray<string> => {
-  const show = (name: Name) => `protocol.${name} (${format(protocol[name])})`
+  const show = (name: Name) => `protocol.${name} (${Thousands.separated(protocol[name])})`
   const found: Array<string> = []
   for (const [lesser, relation, greater] of relations) {
     const holds = relation === "<" ? protocol[lesser] < protocol[greater] : protocol[lesser] <= protocol[greater]
@@ -321,5 +322,3 @@ export const tombstonesMax = (protocol: Protocol, cacheMax: number): number =>
   protocol.tombstonesMax === 0
     ? Math.min(Math.max(65_536, 16 * cacheMax), recordsMax - cacheMax)
     : protocol.tombstonesMax
-
-const format = (value: number): string => value.toLocaleString("en-US")

@@ -8,6 +8,7 @@ import { Fields } from "./Configuration.ts"
 import * as CryptoKeys from "./CryptoKeys.ts"
 import * as Invariant from "./Invariant.ts"
 import * as MulticastGroup from "./MulticastGroup.ts"
+import * as Thousands from "./Thousands.ts"
 import * as TimeInput from "./TimeInput.ts"
 
 /** How people write a kind of value. */
@@ -50,7 +51,7 @@ const readNumber = (input: unknown): unknown => {
 const count = (minimum: number, maximum: number, of: string): Form => ({
   read: readNumber,
   show: TimeInput.show,
-  accepted: `a whole number of ${of} from ${minimum.toLocaleString("en-US")} to ${maximum.toLocaleString("en-US")}`,
+  accepted: `a whole number of ${of} from ${Thousands.separated(minimum)} to ${Thousands.separated(maximum)}`,
   json: { type: "integer", minimum, maximum }
 })
 

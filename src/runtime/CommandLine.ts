@@ -30,7 +30,7 @@ const config = Command.make("config", {}, () =>
   })).pipe(Command.withDescription("Print the effective configuration and where each value came from"))
 
 const node = Flag.String("node").pipe(
-  Flag.withDescription("Ask only this member, by id or host:pid"),
+  Flag.withDescription("Ask only this member, by id, host:pid or host:pid#thread"),
   Flag.optional
 )
 const name = Argument.String("name").pipe(Argument.withDescription("Only this namespace"), Argument.optional)

@@ -8,7 +8,10 @@ import type * as Scope from "effect/Scope"
 import { readdirSync, readFileSync, readlinkSync } from "node:fs"
 import type { Family } from "./Interfaces.ts"
 
-/** Sockets of this process that are watched: several may share a port, and the table does not say whose is which. */
+/**
+ * Sockets of this thread that are watched: several may share a port, and the table does not say whose is which. Those of other
+ * threads are not known here; but the table has the newest of a port first, which is the one that was just bound.
+ */
 const watched = new Set<string>()
 
 /** Watches the socket that this process just bound to the port. Answers the count since it was bound. */

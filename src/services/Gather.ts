@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import type { Protocol } from "../domain/Configuration.ts"
 import * as McCacheError from "../domain/McCacheError.ts"
+import * as MemberLabel from "../domain/MemberLabel.ts"
 import * as NamespaceOptions from "../domain/NamespaceOptions.ts"
 import type { Request } from "../domain/Operation.ts"
 import * as OperationCodec from "../domain/OperationCodec.ts"
@@ -16,10 +17,12 @@ import { timeoutMillis, type WaitOptions } from "./Waits.ts"
 /** A member as this one sees it. @category models */
 export interface MemberInfo {
   readonly id: MemberId
-  /** `host:pid`. */
+  /** `host:pid`, of a member in a worker thread `host:pid#thread`. */
   readonly label: string
   readonly host: string
   readonly pid: number
+  /** Node's `threadId` of the worker thread that it is in; 0 is the main thread. */
+  readonly thread: number
   readonly address: string
   readonly version: string
   readonly state: "self" | "joining" | "ready" | "suspect" | "lagging"
@@ -60,7 +63,7 @@ export interface Gather {
 }
 
 export interface Host {
-  readonly self: { readonly id: MemberId; readonly host: string; readonly pid: number; readonly version: string }
+  readonly self: MemberLabel.MemberLabel & { readonly id: MemberId; readonly version: string }
   readonly protocol: Protocol
   readonly network: Network["Service"]
   readonly multicaster: Multicaster
@@ -70,13 +73,13 @@ export interface Host {
 
 export const make = ({ closed, housekeeper, multicaster, network, protocol, self }: Host): Gather => {
   const members = (): ReadonlyArray<MemberInfo> => {
-    const label = ({ host, pid }: { readonly host: string; readonly pid: number }): string => `${host}:${pid}`
     const lagging = new Set(multicaster.lagging())
     const others = [...housekeeper.membership.members.values()].map((member): MemberInfo => ({
       id: member.id,
-      label: label(member),
+      label: MemberLabel.of(member),
       host: member.host,
       pid: member.pid,
+      thread: member.thread,
       address: member.address,
       version: member.version,
       state: member.suspect ? "suspect" : lagging.has(member.id) ? "lagging" : member.ready ? "ready" : "joining",
@@ -84,7 +87,7 @@ export const make = ({ closed, housekeeper, multicaster, network, protocol, self
       clockSkewMillis: member.offsetMillis
     }))
     return [
-      { ...self, label: label(self), address: network.self(), state: "self", lag: 0, clockSkewMillis: 0 },
+      { ...self, label: MemberLabel.of(self), address: network.self(), state: "self", lag: 0, clockSkewMillis: 0 },
       ...others
     ]
   }

@@ -4,6 +4,8 @@ import * as Context from "effect/Context"
 export interface HostProcessShape {
   readonly host: string
   readonly pid: number
+  /** The worker thread that the member is in; 0 is the main thread. */
+  readonly thread: number
   /** A snapshot of what the process uses. */
   readonly usage: () => ProcessUsage
 }
@@ -23,6 +25,7 @@ export const HostProcess: Context.Reference<HostProcessShape> = Context.Referenc
   defaultValue: (): HostProcessShape => ({
     host: "localhost",
     pid: 0,
+    thread: 0,
     usage: () => ({ load: 0, cpuMillis: 0, residentBytes: 0, heapBytes: 0 })
   })
 })

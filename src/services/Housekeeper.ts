@@ -10,6 +10,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { Protocol } from "../domain/Configuration.ts"
 import type * as HybridClock from "../domain/HybridClock.ts"
+import * as MemberLabel from "../domain/MemberLabel.ts"
 import * as Membership from "../domain/Membership.ts"
 import type { Control, NamespaceSummary, Proof, Request } from "../domain/Operation.ts"
 import * as Replica from "../domain/Replica.ts"
@@ -296,7 +297,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
     requests.onLeft(member.id)
     antiEntropy.onLeft(member.id, clean)
     host.publish({ type, member: member.id })
-    logs.push(Effect.logDebug(`McCache: member ${member.id.slice(0, 8)} (${member.host}:${member.pid}) ${type}`))
+    logs.push(Effect.logDebug(`McCache: member ${member.id.slice(0, 8)} (${MemberLabel.of(member)}) ${type}`))
   }
 
   const onMessage = (message: Message, now: number): void => {
@@ -306,8 +307,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
         const member = Membership.add(membership, {
           id: from.id,
           address: from.address,
-          host: proof.host,
-          pid: proof.pid,
+          ...MemberLabel.told(proof),
           version: proof.version,
           ready: proof.ready,
           elder: proof.ready === joining.ready() ? from.id < host.self : proof.ready,
@@ -315,7 +315,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
         }, now)
         clocks.note(member, proof)
         host.publish({ type: "joined", member: from.id })
-        logs.push(Effect.logDebug(`McCache: member ${from.id.slice(0, 8)} (${proof.host}:${proof.pid}) joined`))
+        logs.push(Effect.logDebug(`McCache: member ${from.id.slice(0, 8)} (${MemberLabel.of(member)}) joined`))
         if (joining.ready() && Membership.welcomes(membership, from.id, protocol.welcomeMembersMax)) {
           welcomes.set(from.id, now + host.random() * protocol.welcomeDelayMillis)
         }

@@ -13,6 +13,7 @@ import * as Datagram from "../domain/Datagram.ts"
 import * as Framing from "../domain/Framing.ts"
 import type * as HybridClock from "../domain/HybridClock.ts"
 import type { McCacheError } from "../domain/McCacheError.ts"
+import type { MemberLabel } from "../domain/MemberLabel.ts"
 import type { Control, Operation, Proof } from "../domain/Operation.ts"
 import * as OperationCodec from "../domain/OperationCodec.ts"
 import * as Protocols from "../domain/Protocol.ts"
@@ -53,7 +54,7 @@ export interface Host {
   readonly entropy: (bytes: number) => Uint8Array
   readonly namespaces: ReadonlyMap<string, Namespace>
   readonly multicaster: Multicaster
-  readonly label: { readonly host: string; readonly pid: number; readonly version: string }
+  readonly label: MemberLabel & { readonly version: string }
   readonly ready: () => boolean
   /** A sender proved itself. */
   readonly met: (from: Destination, proof: Proof) => void
@@ -138,6 +139,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<L
       ready: host.ready(),
       host: host.label.host,
       pid: host.label.pid,
+      ...(host.label.thread === 0 ? {} : { thread: host.label.thread }),
       version: host.label.version,
       physicalMillis: time.physical(),
       clock: host.clock.last

@@ -16,6 +16,7 @@ import * as HybridClock from "../domain/HybridClock.ts"
 import type { Key } from "../domain/Key.ts"
 import * as McCacheError from "../domain/McCacheError.ts"
 import * as MemberIds from "../domain/MemberId.ts"
+import * as MemberLabel from "../domain/MemberLabel.ts"
 import * as NamespaceOptions from "../domain/NamespaceOptions.ts"
 import * as OperationCodec from "../domain/OperationCodec.ts"
 import type { Places } from "../domain/Outbox.ts"
@@ -145,7 +146,7 @@ export const make = Effect.fnUntraced(function*(
     return largest + OperationCodec.writeOverheadBytesMax
   }
 
-  const label = { host: host.host, pid: host.pid, version }
+  const label = { host: host.host, pid: host.pid, thread: host.thread, version }
 
   /** Raises the floor of all namespaces; false when the clear's stamp is too far ahead (rule 1). */
   const clearAll = (clear: number): boolean => {
@@ -293,9 +294,9 @@ export const make = Effect.fnUntraced(function*(
       if (summary === undefined || summary.fingerprint === fingerprint) continue
       throw McCacheError.make(
         "OptionsConflict",
-        `Cache ${
-          JSON.stringify(name)
-        } asks for ${fingerprint}, but member ${member.host}:${member.pid} has it open with ${summary.fingerprint}: use the same mode, collision and eviction at every member.`
+        `Cache ${JSON.stringify(name)} asks for ${fingerprint}, but member ${
+          MemberLabel.of(member)
+        } has it open with ${summary.fingerprint}: use the same mode, collision and eviction at every member.`
       )
     }
     const codec = options.value === undefined ? ValueCodec.structured<V>() : ValueCodec.ofSchema(options.value)

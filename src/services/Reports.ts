@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import type { Key } from "../domain/Key.ts"
+import * as MemberLabel from "../domain/MemberLabel.ts"
 import type { MemberId } from "../domain/Stamp.ts"
 import type { Actor, Loop } from "./Actor.ts"
 import { checksumOf, metricsOf, type NamespaceMetrics } from "./CacheCore.ts"
@@ -98,7 +99,7 @@ export const metrics = (from: Sources, name?: string): MemberMetrics => {
   const actors = [multicaster.actor, listener.actor, housekeeper.actor, ...chosen.map(({ inbox }) => inbox)]
   return {
     member: from.self,
-    label: `${host.host}:${host.pid}`,
+    label: MemberLabel.of(host),
     namespaces: Object.fromEntries(chosen.map((namespace) => [namespace.name, metricsOf(namespace)])),
     process: host.usage(),
     queues: Object.fromEntries(actors.map((actor) => [actor.name, actor.depth()])),

@@ -9,6 +9,7 @@ import * as Barriers from "../domain/Barriers.ts"
 import type { Protocol } from "../domain/Configuration.ts"
 import * as McCacheError from "../domain/McCacheError.ts"
 import * as MemberIds from "../domain/MemberId.ts"
+import * as MemberLabel from "../domain/MemberLabel.ts"
 import type { Places } from "../domain/Outbox.ts"
 import type { MemberId } from "../domain/Stamp.ts"
 import * as TimeInput from "../domain/TimeInput.ts"
@@ -96,7 +97,7 @@ export const make = ({ closed, housekeeper, multicaster, places, protocol }: Hos
 
   const nameOf = (id: MemberId): string => {
     const member = housekeeper.membership.members.get(id)
-    return member === undefined ? MemberIds.short(id) : `${member.host}:${member.pid}`
+    return member === undefined ? MemberIds.short(id) : MemberLabel.of(member)
   }
 
   /** Waits for members to settle everything that is in the outbox or was sent before now. */

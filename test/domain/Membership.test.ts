@@ -20,6 +20,7 @@ const add = (
     address: `address ${index}`,
     host: "host",
     pid: index,
+    thread: 0,
     version: "1",
     ready,
     elder,

@@ -251,6 +251,7 @@ describe("members", () => {
         label: "a:1",
         host: "a",
         pid: 1,
+        thread: 0,
         address: self.address,
         version: self.version,
         state: "self",

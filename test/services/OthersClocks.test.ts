@@ -20,6 +20,7 @@ const make = Effect.fnUntraced(function*(members: number) {
       address: "",
       host: "",
       pid: 0,
+      thread: 0,
       version: "",
       ready: true,
       offsetMillis: 0

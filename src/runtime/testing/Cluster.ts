@@ -161,6 +161,7 @@ export const make = Effect.fnUntraced(function*(settings: {
       Context.add(HostProcess, {
         host: name,
         pid: joined,
+        thread: 0,
         usage: () => ({ load: 0, cpuMillis: 0, residentBytes: 0, heapBytes: 0 })
       })
     )

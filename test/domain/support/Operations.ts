@@ -144,6 +144,7 @@ export const random = (below: (bound: number) => number): Operation => {
       ready: below(2) === 0,
       host: text(30),
       pid: natural(),
+      ...(below(2) === 0 ? {} : { thread: positive() }),
       version: text(10),
       physicalMillis: natural(),
       clock: natural()

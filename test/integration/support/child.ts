@@ -1,5 +1,6 @@
-/** A process of its own with one open McCache, which does what its parent says over IPC. */
+/** A process or a worker thread of its own with one open McCache, which does what its parent says. */
 import { createHash } from "node:crypto"
+import { parentPort } from "node:worker_threads"
 import { open } from "../../../src/standalone.ts"
 import type { Answer, Options, Question } from "./Children.ts"
 
@@ -33,6 +34,16 @@ const perform = async ({ args, name }: Question): Promise<unknown> => {
       return mccache.localMetrics()
     case "members":
       return mccache.members()
+    case "checksumAt":
+      return mccache.clusterChecksum({ name: "n", node: String(first) })
+    case "clearAt":
+      return mccache.clear({ node: String(first) })
+    case "id":
+      return mccache.id
+    // Nothing else happens in this thread until the shared word is no longer 0.
+    case "stall":
+      if (first instanceof Int32Array) Atomics.wait(first, 0, 0, 30_000)
+      return undefined
     case "ready":
       return mccache.ready()
     case "flush":
@@ -71,12 +82,21 @@ const perform = async ({ args, name }: Question): Promise<unknown> => {
   }
 }
 
-process.on("message", (question: Question) => {
-  const reply = (answer: Answer): void => void (process.connected && process.send?.(answer))
-  perform(question).then(
-    (value) => reply({ id: question.id, value }),
-    (error) => reply({ id: question.id, error: String(error) })
-  )
-})
+const send = (answer: Answer): void => {
+  if (parentPort !== null) parentPort.postMessage(answer)
+  else if (process.connected) process.send?.(answer)
+}
+
+const onQuestion = (question: Question): void =>
+  void perform(question).then(
+    (value) => send({ id: question.id, value }),
+    (error) => send({ id: question.id, error: String(error) })
+  ).finally(() => {
+    // Like a program that has nothing left to do: after `close` a thread ends by itself, or the test sees that it does not.
+    if (question.name === "close") parentPort?.unref()
+  })
+
+if (parentPort === null) process.on("message", onQuestion)
+else parentPort.on("message", onQuestion)
 process.on("disconnect", () => process.exit())
-process.send?.({ id: 0 } satisfies Answer)
+send({ id: 0 })
