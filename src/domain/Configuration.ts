@@ -85,6 +85,7 @@ export const Fields = Schema.Struct({
   logFilename: Schema.optionalKey(text(4_096)),
   logLevel: Schema.Literals(["All", "Trace", "Debug", "Info", "Warn", "Error", "Fatal", "None"]),
   logFormat: Schema.Literals(["json", "logfmt", "pretty"]),
+  logKeys: Schema.Literals(["hashed", "plain"]),
   /** Absent: the process id. */
   testRandomSeed: Schema.optionalKey(whole(0, 0xffff_ffff)),
   testClusterSize: whole(1, 1_000),
@@ -151,12 +152,20 @@ export interface Options {
   readonly callbackWin?: Duration.Input | undefined
   /** The Housekeeper's longest sleep, in seconds or as a duration. Default 2. */
   readonly daemonSleep?: Duration.Input | undefined
-  /** A file to log to. Default: the program's own Effect logger. */
+  /**
+   * A file to append the log to. Default: the program's own Effect logger. It is opened anew on SIGHUP, which does not end
+   * the process then, and when it was renamed or deleted.
+   */
   readonly logFilename?: string | undefined
-  /** Default `info`. */
+  /** Default `info`. At `debug` each write, in and out, is a line; at `trace` also what the protocol says of itself. */
   readonly logLevel?: Lowercase<Configuration["logLevel"]> | Configuration["logLevel"] | undefined
-  /** Default `logfmt`. */
+  /** The form of the lines. Default: `json` in a file, else that of the program's own logger. */
   readonly logFormat?: Configuration["logFormat"] | undefined
+  /**
+   * How keys stand in the log. Default `hashed`: equal keys have equal hashes at all members, and without the cluster's key
+   * nobody can try out which key a hash is of. `plain` shows them.
+   */
+  readonly logKeys?: Configuration["logKeys"] | undefined
   /** Stress test: the seed. Default: the process id. */
   readonly testRandomSeed?: number | undefined
   /** Stress test: members. Default 3. */

@@ -19,7 +19,10 @@ interface Form {
   readonly show: (input: unknown) => string
   /** What is accepted, for a message, after `accepted: `. */
   readonly accepted: string
-  /** The same as a JSON Schema. */
+  /**
+   * The same as a JSON Schema of what to write in `package.json`: what it accepts is accepted here, but for times as text, of
+   * which it cannot tell how long they are. Not all that is accepted here: `"256"` is read as a number, and no good example.
+   */
   readonly json: { readonly [keyword: string]: unknown }
 }
 
@@ -40,6 +43,10 @@ export interface Setting extends Form {
   readonly formerly: ReadonlyArray<string>
 }
 
+const second = 1_000
+const minute = 60 * second
+const hour = 60 * minute
+
 const trimmed = (input: unknown): unknown => typeof input === "string" ? input.trim() : input
 
 /** Numbers, also as text in decimal digits. */
@@ -55,17 +62,39 @@ const count = (minimum: number, maximum: number, of: string): Form => ({
   json: { type: "integer", minimum, maximum }
 })
 
-const time = (range: string, unit: "seconds" | "minutes" = "seconds", fractions = false): Form => ({
-  read: (input) => {
-    const millis = TimeInput.read(input, unit === "seconds" ? 1_000 : 60_000)
-    return millis === undefined || fractions ? millis : Math.round(millis)
-  },
-  show: TimeInput.show,
-  accepted: `${unit} or a duration such as "10 minutes", ${range}`,
-  json: { type: ["number", "string"], minimum: 0 }
+/** A number of the unit, or the text of a duration. */
+const timeJson = (minimum: number, maximum: number, ...others: ReadonlyArray<Form["json"]>): Form["json"] => ({
+  anyOf: [
+    ...others,
+    { type: "number", minimum, maximum },
+    { type: "string", pattern: "^\\d+(\\.\\d+)?( +(nano|micro|milli|second|minute|hour|day|week)s?)?$" }
+  ]
 })
 
-const ttl: Form = { ...time("", "seconds"), read: TimeInput.readTtl, accepted: TimeInput.ttlAccepted }
+const time = (
+  range: string,
+  [minimumMillis, maximumMillis]: readonly [number, number],
+  unit: "seconds" | "minutes" = "seconds",
+  fractions = false
+): Form => {
+  const unitMillis = unit === "seconds" ? 1_000 : 60_000
+  return {
+    read: (input) => {
+      const millis = TimeInput.read(input, unitMillis)
+      return millis === undefined || fractions ? millis : Math.round(millis)
+    },
+    show: TimeInput.show,
+    accepted: `${unit} or a duration such as "10 minutes", ${range}`,
+    json: timeJson(minimumMillis / unitMillis, maximumMillis / unitMillis)
+  }
+}
+
+const ttl: Form = {
+  read: TimeInput.readTtl,
+  show: TimeInput.show,
+  accepted: TimeInput.ttlAccepted,
+  json: timeJson(0.001, TimeInput.millisMax / 1_000, { const: 0 })
+}
 
 const choice = (choices: ReadonlyArray<string>): Form => ({
   read: (input) => typeof input === "string" ? input.trim().toLowerCase() : input,
@@ -81,11 +110,11 @@ const numbered = (choices: { readonly [value: number]: string }): Form => ({
   json: { enum: Object.keys(choices).map(Number) }
 })
 
-const text = (accepted: string): Form => ({
+const text = (accepted: string, lengthMax: number): Form => ({
   read: trimmed,
   show: TimeInput.show,
   accepted,
-  json: { type: "string", minLength: 1 }
+  json: { type: "string", maxLength: lengthMax, pattern: "^[^\\p{Cc}]*[^\\p{Cc}\\s][^\\p{Cc}]*$" }
 })
 
 const percent: Form = {
@@ -106,21 +135,35 @@ const flag: Form = {
   json: { enum: [false, true, 0, 1] }
 }
 
+const keyPattern = "[A-Za-z0-9_-]{43}=?"
+
 const keys: Form = {
   read: CryptoKeys.read,
   show: CryptoKeys.describe,
   accepted:
     `urlsafe base64 of exactly ${CryptoKeys.keyBytes} bytes, or up to ${CryptoKeys.keysMax} of them separated ` +
     `by commas (make one with \`mccache key\`)`,
-  json: { type: "string" }
+  json: {
+    type: "string",
+    pattern: `^ *${keyPattern} *(, *${keyPattern} *){0,${CryptoKeys.keysMax - 1}}$`
+  }
 }
+
+const portPattern = "(:([1-9]\\d{0,3}|[1-5]\\d{4}|6[0-4]\\d{3}|65[0-4]\\d{2}|655[0-2]\\d|6553[0-5]))?"
 
 const group: Form = {
   read: MulticastGroup.read,
   show: TimeInput.show,
   accepted: "a multicast address, 224.0.0.0 to 239.255.255.255 or ff00:: and above, with an optional port from 1 to " +
     "65,535, such as 224.0.0.3:4000 or [ff02::1]:4000",
-  json: { type: "string" }
+  json: {
+    type: "string",
+    anyOf: [
+      { pattern: `^(22[4-9]|23\\d)(\\.(25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)){3}${portPattern}$` },
+      // Whether the rest is an address is only known when it is read.
+      { pattern: `^\\[[fF]{2}[0-9a-fA-F:]+\\]${portPattern}$` }
+    ]
+  }
 }
 
 const level: Form = {
@@ -196,7 +239,7 @@ export const settings: ReadonlyArray<Setting> = [
   setting({
     option: "cachePulse",
     field: "cachePulseMillis",
-    form: time("1 second to 24 hours"),
+    form: time("1 second to 24 hours", [second, 24 * hour]),
     default: "300",
     defaultText: "300 s",
     formerly: ["MCCACHE_SYNC_PULSE"],
@@ -236,7 +279,7 @@ export const settings: ReadonlyArray<Setting> = [
   setting({
     option: "cluster",
     field: "cluster",
-    form: text("a name of 1 to 255 characters"),
+    form: text("a name of 1 to 255 characters", 255),
     defaultText: "the name in the nearest package.json, else mccache",
     description: "Members with another name, or key, ignore each other."
   }),
@@ -267,7 +310,7 @@ export const settings: ReadonlyArray<Setting> = [
   setting({
     option: "interface",
     field: "interface",
-    form: text("an interface's address or name, or auto"),
+    form: text("an interface's address or name, or auto", 255),
     default: "auto",
     defaultText: "auto",
     description: "The interface's address or name; auto is loopback without a key, else the system's choice."
@@ -275,7 +318,7 @@ export const settings: ReadonlyArray<Setting> = [
   setting({
     option: "callbackWin",
     field: "callbackWindowMillis",
-    form: time("0 to 1 hour"),
+    form: time("0 to 1 hour", [0, hour]),
     default: "5",
     defaultText: "5 s",
     description: "A remote change of a key that was looked up within this time is reported to `onChange`; 0 reports " +
@@ -284,7 +327,7 @@ export const settings: ReadonlyArray<Setting> = [
   setting({
     option: "daemonSleep",
     field: "daemonSleepMillis",
-    form: time("10 milliseconds to 1 minute"),
+    form: time("10 milliseconds to 1 minute", [10, minute]),
     default: "2",
     defaultText: "2 s",
     description: "The Housekeeper's longest sleep; timers due sooner wake it."
@@ -292,10 +335,10 @@ export const settings: ReadonlyArray<Setting> = [
   setting({
     option: "logFilename",
     field: "logFilename",
-    form: text("a path"),
+    form: text("a path", 4_096),
     defaultText: "none",
     formerly: ["MCCACHE_DEBUG_LOGFILE"],
-    description: "A file to log to; unset: the program's own Effect logger."
+    description: "A file to log to, reopened on SIGHUP; unset: the program's own Effect logger."
   }),
   setting({
     option: "logLevel",
@@ -303,15 +346,23 @@ export const settings: ReadonlyArray<Setting> = [
     form: level,
     default: "info",
     defaultText: "info; without a file the program's own",
-    description: "The least level that is logged."
+    description: "The least level that is logged; debug tells each operation, trace the protocol's own, too."
   }),
   setting({
     option: "logFormat",
     field: "logFormat",
     form: choice(["json", "logfmt", "pretty"]),
     default: "logfmt",
-    defaultText: "logfmt; json in a file",
-    description: "The form of the lines in the file: json, logfmt or pretty."
+    defaultText: "json in a file; without one the program's own",
+    description: "The form of the lines: json, logfmt or pretty."
+  }),
+  setting({
+    option: "logKeys",
+    field: "logKeys",
+    form: choice(["hashed", "plain"]),
+    default: "hashed",
+    defaultText: "hashed",
+    description: "How keys stand in the log, at level debug: hashed under the cluster's key, or plain."
   }),
   setting({
     option: "testRandomSeed",
@@ -334,6 +385,7 @@ export const settings: ReadonlyArray<Setting> = [
     form: count(1, 1_000_000, "keys"),
     default: "200",
     defaultText: "200",
+    formerly: ["TEST_MAX_ENTRIES"],
     description: "Stress test: keys."
   }),
   setting({
@@ -347,7 +399,7 @@ export const settings: ReadonlyArray<Setting> = [
   setting({
     option: "testRunDuration",
     field: "testRunDurationMillis",
-    form: time("1 second to 7 days", "minutes"),
+    form: time("1 second to 7 days", [second, 7 * 24 * hour], "minutes"),
     default: "5",
     defaultText: "5 min",
     description: "Stress test: how long it runs. A plain number is minutes."
@@ -355,9 +407,10 @@ export const settings: ReadonlyArray<Setting> = [
   setting({
     option: "testAperture",
     field: "testApertureMillis",
-    form: time("0 to 1 minute", "seconds", true),
+    form: time("0 to 1 minute", [0, minute], "seconds", true),
     default: "0.01",
     defaultText: "0.01 s",
+    formerly: ["TEST_TEST_APERTURE"],
     description: "Stress test: the scale of the pauses between operations."
   }),
   setting({

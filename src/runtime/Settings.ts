@@ -130,16 +130,8 @@ const find = Effect.fnUntraced(function*(reading: Reading, setting: SettingTable
   if (option !== undefined) {
     return { origin: "option", where: `option ${setting.option}`, value: option } satisfies Found
   }
-  for (const variable of [setting.variable, ...setting.formerly]) {
-    const value = yield* Config.option(Config.String(variable)).parse(reading.environment).pipe(
-      Effect.mapError((error) => McCacheError.make("InvalidConfig", `${variable} cannot be read: ${error.message}`))
-    )
-    if (Option.isNone(value)) continue
-    if (variable !== setting.variable) {
-      reading.warnings.push(`${variable} is an old name; use ${setting.variable} (default ${setting.defaultText}).`)
-    }
-    return { origin: "environment", where: variable, value: value.value } satisfies Found
-  }
+  const written = yield* findVariable(reading, setting)
+  if (written !== undefined) return written
   const field = reading.field[setting.option]
   if (field === undefined || field === null) return undefined
   if (setting.field === "cryptoKeys") {
@@ -152,6 +144,28 @@ const find = Effect.fnUntraced(function*(reading: Reading, setting: SettingTable
     where: `"mccache".${setting.option} in ${reading.fieldPath}`,
     value: field
   } satisfies Found
+})
+
+/** The value of a variable under its name or, with a warning, an old one. Of two names that are set the new one counts. */
+const findVariable = Effect.fnUntraced(function*(reading: Reading, setting: SettingTable.Setting) {
+  let found: Found | undefined
+  for (const variable of [setting.variable, ...setting.formerly]) {
+    const value = yield* Config.option(Config.String(variable)).parse(reading.environment).pipe(
+      Effect.mapError((error) => McCacheError.make("InvalidConfig", `${variable} cannot be read: ${error.message}`))
+    )
+    if (Option.isNone(value)) continue
+    if (found !== undefined) {
+      reading.warnings.push(
+        `${variable} is ignored: it is an old name of ${setting.variable}, and ${found.where} is set.`
+      )
+      continue
+    }
+    if (variable !== setting.variable) {
+      reading.warnings.push(`${variable} is an old name; use ${setting.variable} (default ${setting.defaultText}).`)
+    }
+    found = { origin: "environment", where: variable, value: value.value }
+  }
+  return found
 })
 
 /** Warns of names that nobody reads. `TEST_*` variables may well be another program's. */

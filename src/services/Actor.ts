@@ -89,7 +89,10 @@ export const startLoop = Effect.fnUntraced(function*<A, E>(
       failures = at - failedAt > calmMillis ? 1 : failures + 1
       failedAt = at
       if (Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)) {
-        yield* Effect.logWarning(`McCache's ${name} failed and is restarted`, exit.cause)
+        yield* Effect.logWarning(
+          `McCache's ${name} failed and is restarted: what was missed meanwhile is repaired`,
+          exit.cause
+        )
       }
       yield* Effect.sleep(backoffMillis(failures))
     }
@@ -177,7 +180,10 @@ export const start = Effect.fnUntraced(function*<M>(
       failures = at - failedAt > calmMillis ? 1 : failures + 1
       failedAt = at
       if (Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)) {
-        yield* Effect.logError(`McCache's ${behavior.name} failed and is restarted`, exit.cause)
+        yield* Effect.logError(
+          `McCache's ${behavior.name} failed and is restarted with all that it had accepted. Please report this`,
+          exit.cause
+        )
       }
       yield* Effect.sleep(backoffMillis(failures))
       waking = false

@@ -3,11 +3,13 @@
  * that changed since they were read (section 6 of the design, rule 11). Nothing is built while nobody listens; who falls
  * `changesCapacity` behind misses the oldest, which is counted.
  */
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as PubSub from "effect/PubSub"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Key } from "../domain/Key.ts"
+import * as LogLimit from "../domain/LogLimit.ts"
 import type * as Record from "../domain/Record.ts"
 import type * as Replica from "../domain/Replica.ts"
 import type { MemberId, Stamp } from "../domain/Stamp.ts"
@@ -77,6 +79,7 @@ export const make = Effect.fnUntraced(function*(options: {
     )
   ).pipe(Effect.tap((one) => closed ? PubSub.shutdown(one) : Effect.void))
   const noted: Array<ChangedSinceRead> = []
+  const limit = LogLimit.make()
   let subscribers = 0
 
   return {
@@ -122,8 +125,15 @@ export const make = Effect.fnUntraced(function*(options: {
         }
       }
       if (failures.length === 0) return undefined
-      const told = `onChange of namespace ${JSON.stringify(namespace)} threw`
-      return Effect.forEach(failures, (cause) => Effect.logError(told, cause), { discard: true })
+      return Effect.flatMap(Clock.currentTimeMillis, (now) => {
+        // Others cause the changes: a callback that always throws must not fill the log. The others are counted.
+        const leftOut = failures.map(() => LogLimit.pass(limit, "threw", now)).find((passed) => passed !== undefined)
+        if (leftOut === undefined) return Effect.void
+        return Effect.logError(
+          `McCache: onChange of namespace ${JSON.stringify(namespace)} threw; the change is in the cache all the same`,
+          failures[0]
+        ).pipe(Effect.annotateLogs({ namespace, ...(leftOut > 0 ? { leftOut } : {}) }))
+      })
     }
   }
 })

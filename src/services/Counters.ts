@@ -41,6 +41,8 @@ export interface Counters {
   undecodable: number
   changesDropped: number
   readonly refused: Record<Refusal, number>
+  /** Where the last datagram that was refused for a reason says that it comes from. */
+  readonly refusedFrom: Map<Refusal, string>
   readonly operationsIn: Record<string, number>
   readonly operationsOut: Record<string, number>
   readonly propagation: Histogram
@@ -64,6 +66,7 @@ export const make = (): Counters => ({
   undecodable: 0,
   changesDropped: 0,
   refused: Object.fromEntries(refusals.map((refusal) => [refusal, 0])) as Record<Refusal, number>,
+  refusedFrom: new Map(),
   operationsIn: {},
   operationsOut: {},
   propagation: new Histogram()

@@ -22,6 +22,7 @@ import * as Conditions from "./Conditions.ts"
 import type { Counters } from "./Counters.ts"
 import * as Heartbeat from "./Heartbeat.ts"
 import * as Joining from "./Joining.ts"
+import * as MemberLog from "./MemberLog.ts"
 import type { MemberTime } from "./MemberTime.ts"
 import type { Destination, Multicaster } from "./Multicaster.ts"
 import type { Namespace } from "./Namespace.ts"
@@ -128,7 +129,14 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
     joined: () => joining.joined(),
     bytesMax: host.pieceBytes
   })
-  const logs: Array<Effect.Effect<void>> = []
+  const log = MemberLog.make({ self: host.self, ticks: time.ticks, counters: host.counters })
+  const publish = (
+    event: ClusterEvent,
+    of = "member" in event ? membership.members.get(event.member) : undefined
+  ): void => {
+    host.publish(event)
+    log.event(event, of)
+  }
 
   const requests = Requests.make({
     ticks: time.ticks,
@@ -169,14 +177,8 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
     hasGap: () => host.listener().hasGap(),
     repaired: (member, upTo) => host.listener().repaired(member, upTo),
     caughtUp: () => heartbeat.hurry(),
-    incoherent: (namespace, member, records) => {
-      host.publish({ type: "incoherent", namespace: namespace.name, member, records })
-      logs.push(Effect.logWarning(
-        `McCache repaired ${records} records of namespace ${JSON.stringify(namespace.name)} that differed from member ${
-          member.slice(0, 8)
-        }'s`
-      ))
-    }
+    incoherent: (namespace, member, records) =>
+      publish({ type: "incoherent", namespace: namespace.name, member, records })
   })
 
   const clocks = OthersClocks.make({
@@ -185,8 +187,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
     membership,
     clock: host.clock,
     ready: () => joining.ready(),
-    publish: host.publish,
-    log: (effect) => void logs.push(effect),
+    publish,
     startAnew: host.startAnew
   })
 
@@ -212,7 +213,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
     meeting: () => host.listener().meeting(),
     caughtUp,
     becameReady: () => {
-      host.publish({ type: "ready", member: host.self })
+      publish({ type: "ready", member: host.self })
       // The others wait for this word.
       heartbeat.beatNow()
       multicaster.wake()
@@ -260,17 +261,20 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
         const detail = `namespace ${JSON.stringify(summary.name)} is open here with ${namespace.fingerprint}, at ${
           member.id.slice(0, 8)
         } with ${summary.fingerprint}`
-        host.publish({ type: "conflict", namespace: summary.name, member: member.id, detail })
-        logs.push(Effect.logError(`McCache: ${detail}: they ignore each other's writes to it`))
+        publish({ type: "conflict", namespace: summary.name, member: member.id, detail })
         report(member, "options", detail, now)
       } else if (!differs) {
         namespace.refusedMembers.delete(member.id)
         if (summary.sizing !== namespace.sizing && before?.sizing !== summary.sizing) {
-          logs.push(Effect.logWarning(
+          log.say(
+            "Warn",
+            "sizing",
             `McCache: namespace ${
               JSON.stringify(summary.name)
-            } has ${namespace.sizing} here, ${summary.sizing} at member ${member.id.slice(0, 8)}`
-          ))
+            } has ${namespace.sizing} here, ${summary.sizing} at member ${
+              member.id.slice(0, 8)
+            }: give it the same sizes and ttl at every member`
+          )
         }
         antiEntropy.onSummary(member, summary)
       }
@@ -296,8 +300,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
     host.listener().forget(member.id)
     requests.onLeft(member.id)
     antiEntropy.onLeft(member.id, clean)
-    host.publish({ type, member: member.id })
-    logs.push(Effect.logDebug(`McCache: member ${member.id.slice(0, 8)} (${MemberLabel.of(member)}) ${type}`))
+    publish({ type, member: member.id }, member)
   }
 
   const onMessage = (message: Message, now: number): void => {
@@ -314,8 +317,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
           offsetMillis: 0
         }, now)
         clocks.note(member, proof)
-        host.publish({ type: "joined", member: from.id })
-        logs.push(Effect.logDebug(`McCache: member ${from.id.slice(0, 8)} (${MemberLabel.of(member)}) joined`))
+        publish({ type: "joined", member: from.id })
         if (joining.ready() && Membership.welcomes(membership, from.id, protocol.welcomeMembersMax)) {
           welcomes.set(from.id, now + host.random() * protocol.welcomeDelayMillis)
         }
@@ -325,7 +327,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
         const member = membership.members.get(message.member)
         if (member === undefined) return
         member.address = message.address
-        if (Membership.hear(member, now)) host.publish({ type: "recovered", member: member.id })
+        if (Membership.hear(member, now)) publish({ type: "recovered", member: member.id })
         return
       }
       case "Control": {
@@ -335,11 +337,11 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
       }
       case "Gap":
       case "Behind":
-        if (message._tag === "Gap") host.publish({ type: "lost", member: message.member })
+        if (message._tag === "Gap") publish({ type: "lost", member: message.member })
         antiEntropy.gap(message.member)
         return
       case "Lagging":
-        host.publish({ type: "lagging", member: message.member })
+        publish({ type: "lagging", member: message.member })
         return
       case "Opened":
         antiEntropy.opened(message.namespace)
@@ -386,12 +388,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
       case "ERROR":
         if (now - (refusedTicks.get(member.id) ?? -Infinity) < 1_000) return
         refusedTicks.set(member.id, now)
-        host.publish({ type: "refused", member: member.id, detail: operation.detail })
-        logs.push(
-          Effect.logWarning(
-            `McCache: member ${member.id.slice(0, 8)} refuses this member's messages: ${operation.detail}`
-          )
-        )
+        publish({ type: "refused", member: member.id, detail: operation.detail })
         return
       case "REPLY":
         requests.onReply(member, operation)
@@ -434,9 +431,10 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
       responder.sweep()
       heartbeat.beat()
       const judged = Membership.tick(membership, now)
-      for (const member of judged.suspected) host.publish({ type: "suspected", member: member.id })
+      for (const member of judged.suspected) publish({ type: "suspected", member: member.id })
       for (const member of judged.removed) remove(member, "removed")
     } else heartbeat.onDue()
+    log.look()
     conditions.look()
   }
 
@@ -446,7 +444,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
     if (now - expectedTicks > protocol.stallMillis) Membership.forgive(membership, now - expectedTicks)
     for (const message of messages) onMessage(message, now)
     tick(now)
-    return logs.length === 0 ? undefined : Effect.all(logs.splice(0), { discard: true })
+    return log.take()
   }
 
   const nextDue = (): number => {

@@ -22,12 +22,13 @@ import * as ReceiveStream from "../domain/ReceiveStream.ts"
 import type * as Replica from "../domain/Replica.ts"
 import type { MemberId } from "../domain/Stamp.ts"
 import * as Actor from "./Actor.ts"
-import { count, type Counters } from "./Counters.ts"
+import type { Counters } from "./Counters.ts"
 import * as Credit from "./Credit.ts"
 import type { MemberTime } from "./MemberTime.ts"
 import type { Destination, Multicaster } from "./Multicaster.ts"
 import type { Delivery, Namespace, Token } from "./Namespace.ts"
 import type { Address, Network, Received } from "./Network.ts"
+import type { OperationLog } from "./OperationLog.ts"
 import * as RemoteEvent from "./RemoteEvent.ts"
 import type { Sealing } from "./Sealing.ts"
 import * as Sessions from "./Sessions.ts"
@@ -46,6 +47,7 @@ export interface Host {
   readonly clock: HybridClock.HybridClock
   readonly protocol: Protocol
   readonly counters: Counters
+  readonly operations: OperationLog
   readonly sealing: Sealing
   readonly network: Network["Service"]
   readonly datagramBytesMax: number
@@ -99,7 +101,7 @@ export interface Listener {
 
 const queueCapacityMessages = 65_536
 export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<Listener, McCacheError, Scope.Scope> {
-  const { counters, multicaster, network, protocol, sealing, time } = host
+  const { counters, multicaster, network, operations, protocol, sealing, time } = host
   // Several senders may be at a large record at once, but not all of a large cluster.
   const budget = Reassembly.makeBudget(4 * protocol.reassemblyBytesMax)
   const sessions = Sessions.make({
@@ -160,12 +162,12 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<L
           // What shares the datagram of an accepted PROOF, as the first ACK does: without it nothing is ever sent there.
           const proved = sessions.trusted.get(header.sender)
           if (proved === undefined) return
-          count(counters.operationsIn, operation._tag)
+          operations.received(operation, header.sender)
           route(proved, operation, undefined, now)
           return
         }
         handshake = true
-        count(counters.operationsIn, operation._tag)
+        operations.received(operation, header.sender)
         if (operation._tag === "CHALLENGE") {
           if (header.unicast && Sessions.mayProve(sessions, header.sender, now)) sendProof(to, operation.nonce, now)
         } else onProof(header, from, operation, now)
@@ -210,12 +212,14 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<L
     const header = Datagram.decodeHeader(received.payload)
     if (header === undefined) {
       counters.refused.malformed++
+      counters.refusedFrom.set("malformed", received.from)
       return
     }
     if (header.sender === host.self) return
     const body = sealing.open(received.payload, header)
     if (typeof body === "string") {
       counters.refused[body]++
+      counters.refusedFrom.set(body, received.from)
       return
     }
     const session = sessions.trusted.get(header.sender)
@@ -254,7 +258,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<L
         }
         return
       }
-      count(counters.operationsIn, operation._tag)
+      operations.received(operation, session.id)
       route(session, operation, token, now)
     }
     const valid = Framing.readBody(body, {

@@ -40,6 +40,7 @@ import * as Multicaster from "./Multicaster.ts"
 import type { Host as NamespaceHost, Namespace } from "./Namespace.ts"
 import * as Namespaces from "./Namespace.ts"
 import { Network } from "./Network.ts"
+import * as OperationLog from "./OperationLog.ts"
 import * as Reports from "./Reports.ts"
 import type { MemberMetrics } from "./Reports.ts"
 import * as Sealing from "./Sealing.ts"
@@ -170,12 +171,20 @@ export const make = Effect.fnUntraced(function*(
     multicaster.clear(name, clock)
   }
 
+  const operations = yield* OperationLog.start({
+    self,
+    counters,
+    ticks: time.ticks,
+    hashKey: configuration.logKeys === "plain" ? undefined : OperationLog.keyHash(configuration.cluster, keys[0])
+  }).pipe(Scope.provide(scope))
+
   const multicaster: Multicaster.Multicaster = yield* Multicaster.start({
     self,
     time,
     clock: hybrid,
     protocol,
     counters,
+    operations,
     sealing,
     network,
     datagramBytesMax,
@@ -233,6 +242,7 @@ export const make = Effect.fnUntraced(function*(
     clock: hybrid,
     protocol,
     counters,
+    operations,
     sealing,
     network,
     datagramBytesMax,
@@ -300,7 +310,7 @@ export const make = Effect.fnUntraced(function*(
       )
     }
     const codec = options.value === undefined ? ValueCodec.structured<V>() : ValueCodec.ofSchema(options.value)
-    for (const warning of NamespaceOptions.warnings(options)) runLog(Effect.logWarning(warning))
+    for (const warning of NamespaceOptions.warnings(options)) runLog(Effect.logWarning(`McCache: ${warning}`))
     const namespace = Effect.runSyncWith(context)(
       Namespaces.open(namespaceHost(settings.callbackWindowMillis), {
         name,
@@ -383,7 +393,9 @@ export const make = Effect.fnUntraced(function*(
       yield* Effect.sleep(1)
     }).pipe(
       Effect.catchCause((cause) =>
-        Cause.hasInterruptsOnly(cause) ? Effect.void : Effect.logError("McCache: close", cause)
+        Cause.hasInterruptsOnly(cause)
+          ? Effect.void
+          : Effect.logError("McCache did not close as it should; it is closed all the same", cause)
       ),
       Effect.ensuring(Scope.close(scope, Exit.void)),
       Effect.ensuring(PubSub.shutdown(events)),

@@ -28,10 +28,11 @@ import * as SendStream from "../domain/SendStream.ts"
 import * as Stamp from "../domain/Stamp.ts"
 import type { MemberId } from "../domain/Stamp.ts"
 import * as Actor from "./Actor.ts"
-import { count, type Counters } from "./Counters.ts"
+import type { Counters } from "./Counters.ts"
 import type { MemberTime } from "./MemberTime.ts"
 import type { Namespace } from "./Namespace.ts"
 import type { Address, Network } from "./Network.ts"
+import type { OperationLog } from "./OperationLog.ts"
 import type { Sealing } from "./Sealing.ts"
 
 /** Where a control message goes: one member (its id authenticates the datagram), or everybody. */
@@ -53,6 +54,7 @@ export interface Host {
   readonly clock: HybridClock.HybridClock
   readonly protocol: Protocol
   readonly counters: Counters
+  readonly operations: OperationLog
   readonly sealing: Sealing
   readonly network: Network["Service"]
   readonly datagramBytesMax: number
@@ -102,7 +104,7 @@ export interface Multicaster {
 }
 
 export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<Multicaster, never, Scope.Scope> {
-  const { counters, network, protocol, sealing, time } = host
+  const { counters, network, operations, protocol, sealing, time } = host
   const bodyBytesMax = host.datagramBytesMax - sealing.overheadBytes
   const stream = SendStream.make({
     retainBytesMax: protocol.retainBytesMax,
@@ -161,9 +163,9 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<M
     return sends.length === 0 ? undefined : sends.length === 1 ? sends[0] : Effect.all(sends, { discard: true })
   }
 
-  const sendControls = (to: Destination | undefined, operations: ReadonlyArray<Control>): void => {
-    for (const operation of operations) {
-      count(counters.operationsOut, operation._tag)
+  const sendControls = (to: Destination | undefined, controls: ReadonlyArray<Control>): void => {
+    for (const operation of controls) {
+      operations.sent(operation, to?.id)
       for (const pieces of controlPacker.add(OperationCodec.encodeControl(operation))) {
         sealTo(to, Framing.controlBody(pieces))
       }
@@ -214,7 +216,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<M
     written: Parameters<typeof OperationCodec.writeBytes>[2],
     value: Packed | undefined
   ): void => {
-    count(counters.operationsOut, tag)
+    operations.wrote(tag, namespace, written)
     const at = dataPacker.place(OperationCodec.writeBytes(tag, namespace, written, value, host.self), ready)
     if (at >= 0) OperationCodec.writeInto(tag, namespace, written, value, host.self, dataPacker.target, at)
     else {

@@ -4,7 +4,6 @@
  * Each heartbeat of a member is a sample of its clock. The median over all members is taken after it, but in a large cluster
  * not after every one: that would cost a member the square of the cluster's size.
  */
-import * as Effect from "effect/Effect"
 import type { Protocol } from "../domain/Configuration.ts"
 import * as HybridClock from "../domain/HybridClock.ts"
 import * as Membership from "../domain/Membership.ts"
@@ -19,7 +18,6 @@ export interface Host {
   readonly clock: HybridClock.HybridClock
   readonly ready: () => boolean
   readonly publish: (event: ClusterEvent) => void
-  readonly log: (effect: Effect.Effect<void>) => void
   /** The clock ran so far ahead that others refuse our stamps: start anew, empty. */
   readonly startAnew: () => void
 }
@@ -54,13 +52,6 @@ export const make = (host: Host): OthersClocks => {
     if (Math.abs(correction - before) <= (correction === 0 || before === 0 ? 0 : 20)) return
     time.correct(correction)
     host.publish({ type: "clock", correctionMillis: correction })
-    host.log(
-      correction === 0
-        ? Effect.logWarning("McCache: this host's clock agrees with the cluster's again")
-        : Effect.logWarning(
-          `McCache: this host's clock is ${-correction} ms off the cluster's median, which is used instead. Check its time synchronisation.`
-        )
-    )
     if (Stamp.toMillis(clock.last) - time.now() > protocol.clockAheadMillisMax) host.startAnew()
   }
 

@@ -62,6 +62,7 @@ describe("settings", () => {
         daemonSleepMillis: 2_000,
         logLevel: "Info",
         logFormat: "logfmt",
+        logKeys: "hashed",
         testClusterSize: 3,
         testKeyEntries: 200,
         testDataSizeMix: 1,
@@ -170,11 +171,13 @@ describe("settings", () => {
       ])
     }))
 
-  it.effect("prefer a name to its old one", () =>
+  it.effect("prefer a name to its old one, and say so", () =>
     Effect.gen(function*() {
       const { configuration, warnings } = yield* load({}, { MCCACHE_TTL: "7", MCCACHE_CACHE_TTL: "8" })
       assert.strictEqual(configuration.cacheTtlMillis, 8_000)
-      assert.deepStrictEqual(warnings, [])
+      assert.deepStrictEqual(warnings, [
+        "MCCACHE_TTL is ignored: it is an old name of MCCACHE_CACHE_TTL, and MCCACHE_CACHE_TTL is set."
+      ])
     }))
 
   it.effect("refuse what each setting allows but all together do not", () =>

@@ -37,7 +37,6 @@ const make = Effect.fnUntraced(function*(members: number) {
       return true
     },
     publish: () => undefined,
-    log: () => undefined,
     startAnew: () => undefined
   })
   return { clocks, membership, taken: () => taken, time }
