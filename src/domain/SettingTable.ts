@@ -333,6 +333,7 @@ export const settings: ReadonlyArray<Setting> = [
     form: count(1, 1_000_000, "keys"),
     default: "200",
     defaultText: "200",
+    formerly: ["TEST_MAX_ENTRIES"],
     description: "Stress test: keys."
   }),
   setting({
@@ -357,6 +358,7 @@ export const settings: ReadonlyArray<Setting> = [
     form: time("0 to 1 minute", "seconds", true),
     default: "0.01",
     defaultText: "0.01 s",
+    formerly: ["TEST_TEST_APERTURE"],
     description: "Stress test: the scale of the pauses between operations."
   }),
   setting({

@@ -1,0 +1,2 @@
+import type { Outcome } from "./Outcome.ts"
+export const html = (outcome: Outcome): string => JSON.stringify(outcome)
