@@ -74,6 +74,8 @@ const Depth = Schema.Struct({ average: Schema.Finite, max: Schema.Finite })
 
 /** What a member did and counted. */
 export const MemberReport = Schema.Struct({
+  /** Its number, from 1. */
+  member: Schema.Int,
   pid: Schema.Int,
   id: Schema.String,
   entries: Schema.Int,

@@ -93,7 +93,7 @@ export const cell = ({ and, digits, of }: Column, reports: ReadonlyArray<MemberR
 export const table = (
   reports: ReadonlyArray<MemberReport>
 ): { readonly header: ReadonlyArray<string>; readonly rows: ReadonlyArray<ReadonlyArray<string>> } => ({
-  header: ["", "mean", ...reports.map((_, index) => `member ${index + 1}`)],
+  header: ["", "mean", ...reports.map(({ member }) => `member ${member}`)],
   rows: columns.map((column) => [
     column.name,
     cell(column, reports),

@@ -7,7 +7,7 @@
 export type Tag = string
 
 /** More than any value needs from any place at which it begins. */
-const filler = Array.from({ length: 24_000 }, (_, index) => ((index * 2_654_435_761) >>> 7).toString(36)).join("")
+const filler = Array.from({ length: 12_000 }, (_, index) => ((index * 2_654_435_761) >>> 7).toString(36)).join("")
 const placesOfFiller = 32_749
 
 const rest = (tag: Tag, bytes: number): string => {

@@ -115,10 +115,10 @@ export const problems = (
   else if (drainMillis === undefined) {
     found.push(`the members were not quiet within ${drainMillisMax / 1_000} s after the last change`)
   }
-  for (const [index, { damagedReads, restarts, staleReads }] of reports.entries()) {
-    if (damagedReads > 0) found.push(`member ${index + 1} read ${damagedReads} values that nobody wrote`)
-    if (staleReads > 0) found.push(`member ${index + 1} read ${staleReads} old values of keys that only it writes`)
-    if (restarts > 0) found.push(`member ${index + 1} had to restart ${restarts} of its fibers`)
+  for (const { damagedReads, member, restarts, staleReads } of reports) {
+    if (damagedReads > 0) found.push(`member ${member} read ${damagedReads} values that nobody wrote`)
+    if (staleReads > 0) found.push(`member ${member} read ${staleReads} old values of keys that only it writes`)
+    if (restarts > 0) found.push(`member ${member} had to restart ${restarts} of its fibers`)
   }
   return found
 }

@@ -34,8 +34,11 @@ export interface Work {
 
 /** A timer takes a millisecond at least: shorter pauses are made by doing all that is due at once. */
 const sleepMillisMin = 1
-/** What a busy machine could not do in time is left out beyond this, as pauses would have been longer there. */
-const debtMillisMax = 20
+/**
+ * What was due longer ago is left out: a process that waited for its turn does not make up for it, as one that sleeps after each
+ * operation would not. A timer that is late by less is made up for.
+ */
+const debtMillisMax = 2
 
 const nanosPerMilli = 1e6
 

@@ -74,6 +74,7 @@ const open = Effect.fnUntraced(function*(opening: Opening, workload: Workload) {
     const { done } = work
     const workedMillis = Math.max(1, done.endedMillis - done.startedMillis)
     return {
+      member: workload.member + 1,
       pid: process.pid,
       id: member.id,
       entries: counted.count,
