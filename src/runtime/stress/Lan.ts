@@ -18,8 +18,11 @@ export interface Host {
 const addressesMax = 254
 const prefix = "mccs"
 
+/** Of iproute2. */
+const program = "ip"
+
 const ip = (...args: ReadonlyArray<string>): string =>
-  execFileSync("ip", args, { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] })
+  execFileSync(program, args, { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] })
 
 const listed = (): ReadonlyArray<string> => ip("netns", "list").split("\n").map((line) => line.split(" ", 1)[0])
 
@@ -47,7 +50,7 @@ const build = (count: number, pid: number): ReadonlyArray<Host> => {
     ip("-n", name, "link", "set", "lo", "up")
     ip("-n", name, "link", "set", "eth0", "multicast", "on", "up")
     ip("-n", name, "address", "add", `${address}/24`, "dev", "eth0")
-    return { address, enter: ["ip", "netns", "exec", name] }
+    return { address, enter: [program, "netns", "exec", name] }
   })
 }
 

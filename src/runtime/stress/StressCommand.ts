@@ -19,14 +19,15 @@ import * as Run from "./Run.ts"
 import * as Worker from "./Worker.ts"
 
 /** The members differed or one died. What was found is printed already; the exit code is 1. */
-class StressFailed extends Schema.TaggedError<StressFailed>()("StressFailed", { message: Schema.String }) {
+export class StressFailed extends Schema.TaggedError<StressFailed>()("StressFailed", { message: Schema.String }) {
   override readonly [Runtime.errorReported] = false
 }
 
 /** A flag for a setting of the table: read, checked and described as the variable is, which it wins over. */
 const knob = (name: string, alias: string, option: string) => {
   const row = settingTable.find((setting) => setting.option === option)
-  const description = (row?.description ?? "").replace(/^Stress test: /, "")
+  const text = (row?.description ?? "").replace(/^Stress test: /, "")
+  const description = text.slice(0, 1).toUpperCase() + text.slice(1)
   return Flag.String(name).pipe(
     Flag.withAlias(alias),
     Flag.withDescription(`${description} Default ${row?.defaultText}. (${row?.variable})`),
@@ -66,7 +67,8 @@ const withFlags = (knobs: { readonly [option: string]: Option.Option<string> }):
 
 const screen: Progress.Screen = {
   terminal: process.stderr.isTTY === true,
-  columns: () => process.stderr.columns ?? 80,
+  // Some terminals say that they have none.
+  columns: () => process.stderr.columns || 80,
   write: (text) => void process.stderr.write(text)
 }
 
