@@ -28,6 +28,8 @@ export interface Player {
   readonly tell: (question: Question) => Effect.Effect<void, StressError>
   /** Succeeds, with how, when the process ended. */
   readonly ended: Effect.Effect<string>
+  /** How it ended; `undefined` while it runs. */
+  readonly fate: () => string | undefined
 }
 
 /** `bin.ts` in the repository, `bin.js` in the package. */
@@ -56,7 +58,9 @@ const start = Effect.fnUntraced(function*(
   const ended = yield* Deferred.make<string>()
   const waiting = new Map<number, (answered: Effect.Effect<Answered, StressError>) => void>()
   let asked = 0
+  let fate: string | undefined
   const over = (how: string): void => {
+    fate ??= how
     Deferred.doneUnsafe(ended, Effect.succeed(how))
     const failure = new StressError({ message: `member ${index + 1} ended with ${how} before it answered` })
     for (const resume of waiting.values()) resume(Effect.fail(failure))
@@ -83,7 +87,7 @@ const start = Effect.fnUntraced(function*(
 
   const ask: Player["ask"] = (question, answer) =>
     Effect.callback<Answered, StressError>((resume) => {
-      if (Deferred.isDoneUnsafe(ended)) {
+      if (fate !== undefined) {
         return resume(Effect.fail(new StressError({ message: `member ${index + 1} is gone` })))
       }
       const id = ++asked
@@ -112,7 +116,8 @@ const start = Effect.fnUntraced(function*(
     pid: child.pid ?? 0,
     ask,
     tell: (question) => Effect.asVoid(ask(question, Schema.Unknown)),
-    ended: Deferred.await(ended)
+    ended: Deferred.await(ended),
+    fate: () => fate
   }
 })
 

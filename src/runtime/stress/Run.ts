@@ -82,18 +82,6 @@ const drain = Effect.fnUntraced(function*(
 const firstDeath = (players: ReadonlyArray<Player>): Effect.Effect<void> =>
   Effect.asVoid(Effect.raceAll(players.map(({ ended }) => ended)))
 
-/** Those that still run, and how the others ended. */
-const survivors = Effect.fnUntraced(function*(players: ReadonlyArray<Player>) {
-  const alive: Array<Player> = []
-  const deaths: Array<string> = []
-  for (const player of players) {
-    const how = yield* Effect.timeoutOption(player.ended, 0)
-    if (Option.isNone(how)) alive.push(player)
-    else deaths.push(`member ${player.index + 1} (process ${player.pid}) ended with ${how.value} during the run`)
-  }
-  return { alive, deaths }
-})
-
 export const run = Effect.fnUntraced(function*(
   plan: Plan,
   pid: number,
@@ -118,7 +106,11 @@ export const run = Effect.fnUntraced(function*(
   )
   const ranMillis = (yield* monotonicMillis) - began
 
-  const { alive, deaths } = yield* survivors(players)
+  const alive = players.filter(({ fate }) => fate() === undefined)
+  const deaths = players.flatMap(({ fate, index, pid }) => {
+    const how = fate()
+    return how === undefined ? [] : [`member ${index + 1} (process ${pid}) ended with ${how} during the run`]
+  })
   yield* tellAll(alive, { _tag: "Rest" })
   yield* audience.phase("waiting until all hold the same")
   const { comparison, millis } = yield* drain(alive, plan.mode)
