@@ -18,7 +18,7 @@ import * as ReportPage from "./ReportPage.ts"
 import * as Run from "./Run.ts"
 import * as Worker from "./Worker.ts"
 
-/** The members differed or one died. What was found is printed already; the exit code is 1. */
+/** The members differed, one died, or it could not be done. That is printed already; the exit code is 1. */
 export class StressFailed extends Schema.TaggedError<StressFailed>()("StressFailed", { message: Schema.String }) {
   override readonly [Runtime.errorReported] = false
 }
@@ -88,7 +88,13 @@ export const stress = Command.make(
       })
       yield* Console.error(Plan.describe(plan))
       const audience = Progress.audience(plan, screen)
-      const outcome = yield* Effect.ensuring(Run.run(plan, process.pid, audience), audience.done)
+      const outcome = yield* Run.run(plan, process.pid, audience).pipe(
+        Effect.ensuring(audience.done),
+        Effect.catchTag(
+          "StressError",
+          ({ message }) => Effect.andThen(Console.error(message), Effect.fail(new StressFailed({ message })))
+        )
+      )
       yield* Console.log(json ? JSON.stringify(outcome, undefined, 2) : Printout.text(outcome))
       if (Option.isSome(report)) {
         const files = yield* FileSystem.FileSystem
