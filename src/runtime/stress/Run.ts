@@ -6,6 +6,7 @@ import * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import { availableParallelism, cpus, release } from "node:os"
 import { version } from "../../services/Member.ts"
@@ -78,9 +79,32 @@ const drain = Effect.fnUntraced(function*(
   }
 })
 
-/** How the first of them ended. */
+/** Succeeds when the first of them has ended. */
 const firstDeath = (players: ReadonlyArray<Player>): Effect.Effect<void> =>
   Effect.asVoid(Effect.raceAll(players.map(({ ended }) => ended)))
+
+/** Lets one begin. Whose process ended before it could is found dead afterwards. */
+const work = (player: Player): Effect.Effect<void, StressError> =>
+  Effect.catchIf(player.tell({ _tag: "Work" }), () => player.fate() !== undefined, () => Effect.void)
+
+/** Stops them, waits until all hold the same, and hears what they did. Who dies meanwhile is left out, and it begins again. */
+const conclude = Effect.fnUntraced(function*(
+  players: ReadonlyArray<Player>,
+  mode: Plan["mode"],
+  audience: Audience
+): Effect.fn.Return<Drained & { readonly reports: ReadonlyArray<MemberReport> }, StressError> {
+  while (true) {
+    const alive = players.filter(({ fate }) => fate() === undefined)
+    const concluded = yield* Effect.result(Effect.gen(function*() {
+      yield* tellAll(alive, { _tag: "Rest" })
+      yield* audience.phase("waiting until all hold the same")
+      const drained = yield* drain(alive, mode)
+      return { ...drained, reports: yield* askAll(alive, { _tag: "Report" }, MemberReport) }
+    }))
+    if (Result.isSuccess(concluded)) return concluded.success
+    if (alive.every(({ fate }) => fate() === undefined)) return yield* concluded.failure
+  }
+})
 
 export const run = Effect.fnUntraced(function*(
   plan: Plan,
@@ -98,7 +122,7 @@ export const run = Effect.fnUntraced(function*(
   yield* audience.started(players.map((player) => player.pid))
 
   const moments: Array<Moment> = []
-  yield* tellAll(players, { _tag: "Work" })
+  yield* Effect.forEach(players, work, { concurrency: "unbounded", discard: true })
   const began = yield* monotonicMillis
   yield* Effect.sleep(plan.durationMillis).pipe(
     Effect.raceFirst(firstDeath(players)),
@@ -106,16 +130,12 @@ export const run = Effect.fnUntraced(function*(
   )
   const ranMillis = (yield* monotonicMillis) - began
 
-  const alive = players.filter(({ fate }) => fate() === undefined)
+  const { comparison, millis, reports } = yield* conclude(players, plan.mode, audience)
   const deaths = players.flatMap(({ fate, index, pid }) => {
     const how = fate()
     return how === undefined ? [] : [`member ${index + 1} (process ${pid}) ended with ${how} during the run`]
   })
-  yield* tellAll(alive, { _tag: "Rest" })
-  yield* audience.phase("waiting until all hold the same")
-  const { comparison, millis } = yield* drain(alive, plan.mode)
-  const reports = yield* askAll(alive, { _tag: "Report" }, MemberReport)
-  yield* closeAll(alive)
+  yield* closeAll(players)
 
   const problems = Verdict.problems({ comparison, drainMillis: millis, drainMillisMax, deaths, reports })
   const { loopback: _, opening: __, ...shown } = plan
