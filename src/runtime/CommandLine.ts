@@ -14,6 +14,7 @@ import { version } from "../services/Member.ts"
 import { McCache } from "./McCache.ts"
 import * as Ping from "./Ping.ts"
 import * as Settings from "./Settings.ts"
+import { stress, stressMember } from "./stress/StressCommand.ts"
 
 const print = (value: unknown): Effect.Effect<void> => Console.log(JSON.stringify(value, undefined, 2))
 
@@ -75,7 +76,7 @@ const hops = Command.make("hops", { host }, (options) => Effect.flatMap(Ping.hop
 
 const root = Command.make("mccache").pipe(
   Command.withDescription("Look at a McCache cluster"),
-  Command.withSubcommands([key, config, members, metrics, checksum, mtu, hops])
+  Command.withSubcommands([key, config, members, metrics, checksum, mtu, hops, stress, stressMember])
 )
 
 /** Runs the command with the arguments of the process. */
