@@ -177,8 +177,8 @@ describe("at level info", () => {
       Effect.gen(function*() {
         const log = MemberLog.make({ self: "0".repeat(32), ticks: () => 0, counters: Counters.make() })
         const member = "1".repeat(32)
-        log.event({ type: "joined", member }, { host: "web\u001b[2J\n", pid: 7 })
-        log.event({ type: "refused", member, detail: "\u001b[2J\n" }, { host: "web", pid: 7 })
+        log.event({ type: "joined", member }, { host: "web\u001b[2J\n", pid: 7, thread: 0 })
+        log.event({ type: "refused", member, detail: "\u001b[2J\n" }, { host: "web", pid: 7, thread: 0 })
         yield* log.take() ?? Effect.void
         assert.deepStrictEqual(lines.map(({ message }) => message), [
           "McCache: member 11111111 (web?[2J?:7) joined",
