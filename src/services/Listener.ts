@@ -24,6 +24,7 @@ import type { MemberId } from "../domain/Stamp.ts"
 import * as Actor from "./Actor.ts"
 import type { Counters } from "./Counters.ts"
 import * as Credit from "./Credit.ts"
+import * as Meeting from "./Meeting.ts"
 import type { MemberTime } from "./MemberTime.ts"
 import type { Destination, Multicaster } from "./Multicaster.ts"
 import type { Delivery, Namespace, Token } from "./Namespace.ts"
@@ -126,84 +127,6 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<L
   const credit = (now: number): number =>
     Credit.datagrams(network, host.datagramBytesMax, sessions.trusted.values(), now)
 
-  // ------------------------------------------------------------------------------------------------ strangers
-
-  const sendProof = (to: Destination, echo: Uint8Array, now: number): void => {
-    const counts = sealing.counters()
-    const nonce = sessions.trusted.has(to.id) ? undefined : Sessions.challenge(sessions, to.id, now)
-    multicaster.send(to, {
-      _tag: "PROOF",
-      echo,
-      nonce: nonce ?? new Uint8Array(0),
-      multicast: Math.max(0, counts.multicast - 1),
-      unicast: Math.max(0, counts.unicast - 1),
-      first: multicaster.first(),
-      ready: host.ready(),
-      host: host.label.host,
-      pid: host.label.pid,
-      ...(host.label.thread === 0 ? {} : { thread: host.label.thread }),
-      version: host.label.version,
-      physicalMillis: time.physical(),
-      clock: host.clock.last
-    })
-  }
-
-  const meet = (header: Datagram.Header, body: Uint8Array, from: Address, now: number): void => {
-    const to = { id: header.sender, address: from }
-    let handshake = false
-    Framing.readBody(body, {
-      data: () => undefined,
-      whole: (bytes, start, end) => {
-        // Of a stranger nothing else is read: what it sends waits, and may cost little until it is trusted.
-        if (!sessions.trusted.has(header.sender) && !OperationCodec.isHandshake(bytes, start)) return
-        const operation = OperationCodec.decode(bytes, header.sender, start, end)
-        if (operation === undefined) return
-        if (operation._tag !== "CHALLENGE" && operation._tag !== "PROOF") {
-          // What shares the datagram of an accepted PROOF, as the first ACK does: without it nothing is ever sent there.
-          const proved = sessions.trusted.get(header.sender)
-          if (proved === undefined) return
-          operations.received(operation, header.sender)
-          route(proved, operation, undefined, now)
-          return
-        }
-        handshake = true
-        operations.received(operation, header.sender)
-        if (operation._tag === "CHALLENGE") {
-          if (header.unicast && Sessions.mayProve(sessions, header.sender, now)) sendProof(to, operation.nonce, now)
-        } else onProof(header, from, operation, now)
-      },
-      part: () => undefined
-    })
-    if (handshake || sessions.trusted.has(header.sender)) return
-    if (!Sessions.park(sessions, { header, body }, now)) counters.refused.untrusted++
-    // Where it came from may be forged: nobody gets more bytes than were sent in its name. Its next heartbeat is larger.
-    if (body.length < Framing.controlBodyBytes(OperationCodec.challengeBytes)) return
-    const nonce = Sessions.challenge(sessions, header.sender, now)
-    if (nonce !== undefined) multicaster.send(to, { _tag: "CHALLENGE", nonce })
-  }
-
-  const onProof = (header: Datagram.Header, from: Address, proof: Proof, now: number): void => {
-    if (!header.unicast) return
-    const proved = Sessions.prove(sessions, header, from, proof, now)
-    if (proved === undefined) {
-      counters.refused.untrusted++
-      return
-    }
-    const { parked, session } = proved
-    sealing.trust(session.id)
-    host.met({ id: session.id, address: from }, proof)
-    if (ReceiveStream.abandoned(session.stream)) host.behind(session.id)
-    if (proof.nonce.length > 0) sendProof({ id: session.id, address: from }, proof.nonce, now)
-    // Read here, so never again.
-    accept(session, header)
-    for (const waiting of parked) {
-      if (accept(session, waiting.header)) read(session, waiting.body, now)
-      else counters.refused.replayed++
-    }
-    ReceiveStream.ackNow(session.stream)
-    touched.add(session)
-  }
-
   // ------------------------------------------------------------------------------------------------ trusted senders
 
   const datagram = (received: Received, now: number): void => {
@@ -224,7 +147,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<L
     }
     const session = sessions.trusted.get(header.sender)
     if (session === undefined) {
-      meet(header, body, received.from, now)
+      meeting.meet(header, body, received.from, now)
       return
     }
     const newest = Sessions.isNewest(session, header)
@@ -331,7 +254,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<L
         multicaster.missed(from, operation)
         return
       case "CHALLENGE":
-        sendProof(from, operation.nonce, now)
+        meeting.prove(from, operation.nonce, now)
         return
       case "PROOF":
         return
@@ -344,6 +267,19 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<L
         host.control(from, operation)
     }
   }
+
+  const meeting = Meeting.make({
+    ...host,
+    sessions,
+    accept,
+    read,
+    route: (session, operation, now) => route(session, operation, undefined, now),
+    trusted: (session, from, proof) => {
+      host.met(from, proof)
+      if (ReceiveStream.abandoned(session.stream)) host.behind(session.id)
+      touched.add(session)
+    }
+  })
 
   const deliver = (namespace: Namespace, event: Replica.Event, token: Token | undefined): void => {
     let delivery = deliveries.get(namespace)

@@ -17,18 +17,15 @@ import type { Protocol } from "../domain/Configuration.ts"
 import * as FlowWindow from "../domain/FlowWindow.ts"
 import * as Framing from "../domain/Framing.ts"
 import type * as HybridClock from "../domain/HybridClock.ts"
-import type { Key } from "../domain/Key.ts"
-import type { Ack, Control, Nack, Write } from "../domain/Operation.ts"
+import type { Ack, Control, Nack } from "../domain/Operation.ts"
 import * as OperationCodec from "../domain/OperationCodec.ts"
 import type { Places } from "../domain/Outbox.ts"
-import type { Packed } from "../domain/Packed.ts"
 import * as Protocols from "../domain/Protocol.ts"
-import * as Replica from "../domain/Replica.ts"
 import * as SendStream from "../domain/SendStream.ts"
-import * as Stamp from "../domain/Stamp.ts"
 import type { MemberId } from "../domain/Stamp.ts"
 import * as Actor from "./Actor.ts"
 import type { Counters } from "./Counters.ts"
+import * as Drain from "./Drain.ts"
 import type { MemberTime } from "./MemberTime.ts"
 import type { Namespace } from "./Namespace.ts"
 import type { Address, Network } from "./Network.ts"
@@ -118,16 +115,12 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<M
   const barriers = Barriers.make()
   const ids = Framing.makeRecordIds()
   const prefixBytes = Framing.bodyPrefixBytes.data
-  const dataPacker = new Framing.Packer({ bodyBytesMax: bodyBytesMax - prefixBytes, ids, prefixBytes })
+  const drain = Drain.make({
+    ...host,
+    packer: new Framing.Packer({ bodyBytesMax: bodyBytesMax - prefixBytes, ids, prefixBytes })
+  })
   const controlPacker = new Framing.Packer({ bodyBytesMax: bodyBytesMax - Framing.bodyPrefixBytes.control, ids })
 
-  /** Bodies of records that are taken from the outbox but not numbered yet: at most those of one record. */
-  let ready: Array<Uint8Array> = []
-  let readyAt = 0
-  /** Clears of all namespaces (`""`) and of those that are not open here, not sent yet. */
-  const clears = new Map<string, { readonly clock: number; readonly place: number }>()
-  let outboxNext = 0
-  let heldUntil = Infinity
   let pulseDue = Infinity
   let pulseIntervalMillis = 0
   let releaseDue = Infinity
@@ -186,126 +179,24 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<M
     namespaces: []
   })
 
-  // ------------------------------------------------------------------------------------------------ the outbox
-
-  /** Whether a stamp is so far ahead of the clock that others would refuse it: it waits until it is not. */
-  const isAhead = (clock: number, now: number): boolean => {
-    if (Stamp.toMillis(clock) - now <= protocol.outboxAheadMillisMax) return false
-    heldUntil = time.ticks() + 10
-    return true
-  }
-
-  /** Packs what tells the present state of the next key, if there is anything to tell (any more). False: it must wait. */
-  const packNext = (namespace: Namespace, key: Key, now: number): boolean => {
-    const record = namespace.outbox.peekRecord() ?? Replica.record(namespace.replica, key)
-    const goneUnsent = namespace.goneUnsent.size === 0 ? undefined : namespace.goneUnsent.get(key)
-    const gone = record === undefined || (record.kind === "tombstone" && record.cause === "ghost")
-    if (isAhead(gone ? goneUnsent ?? 0 : record.clock, now)) return false
-    namespace.sent(key)
-    const { name } = namespace
-    if (gone) {
-      if (goneUnsent !== undefined) pack("DEL", name, { key, clock: goneUnsent, writer: host.self }, undefined)
-    } else if (record.kind === "tombstone") pack("DEL", name, record, undefined)
-    else pack("PUT", name, record, namespace.options.mode === 2 ? undefined : record.value)
-    return true
-  }
-
-  const pack = (
-    tag: Write["_tag"],
-    namespace: string,
-    written: Parameters<typeof OperationCodec.writeBytes>[2],
-    value: Packed | undefined
-  ): void => {
-    operations.wrote(tag, namespace, written)
-    const at = dataPacker.place(OperationCodec.writeBytes(tag, namespace, written, value, host.self), ready)
-    if (at >= 0) OperationCodec.writeInto(tag, namespace, written, value, host.self, dataPacker.target, at)
-    else {
-      const record = OperationCodec.encodeWritten(tag, namespace, written, value, host.self)
-      for (const body of dataPacker.add(record)) ready.push(body)
-    }
-  }
-
-  /** Takes from the outboxes, in turn, until a body is full or nothing is left. */
-  const fill = (): void => {
-    const now = time.now()
-    for (const [namespace, { clock }] of clears) {
-      if (isAhead(clock, now)) continue
-      clears.delete(namespace)
-      pack("CLEAR", namespace, { clock, writer: host.self }, undefined)
-    }
-    const namespaces = [...host.namespaces.values()].filter((namespace) => namespace.outbox.size > 0)
-    let idle = 0
-    while (ready.length === 0 && idle < namespaces.length) {
-      const namespace = namespaces[outboxNext++ % namespaces.length]
-      idle++
-      const clear = namespace.outbox.peekClear()
-      // It keeps its place while it waits: a flush must not pass it.
-      if (clear > 0 && isAhead(clear, now)) continue
-      if (clear > 0) {
-        namespace.outbox.takeClear()
-        pack("CLEAR", namespace.name, { clock: clear, writer: host.self }, undefined)
-      }
-      // A namespace sends up to a datagram's worth before the next has its turn.
-      while (ready.length === 0) {
-        const key = namespace.outbox.peek()
-        if (key === undefined || !packNext(namespace, key, now)) break
-        namespace.outbox.taken()
-        idle = 0
-      }
-    }
-    if (ready.length === 0) {
-      const rest = dataPacker.flush()
-      if (rest !== undefined) ready.push(rest)
-    }
-  }
-
-  const dropAll = (): void => {
-    for (const namespace of host.namespaces.values()) namespace.dropUnsent()
-    dataPacker.flush()
-    ready = []
-    readyAt = 0
-    clears.clear()
-  }
-
-  const outboxKeys = (): number => {
-    let keys = clears.size
-    for (const namespace of host.namespaces.values()) keys += namespace.outbox.size
-    return keys
-  }
-
-  /** Whether writes were taken from the outboxes that have no number yet. */
-  const packed = (): boolean => readyAt < ready.length || !dataPacker.isEmpty
-
-  const pending = (): boolean => packed() || outboxKeys() > 0
-
-  const oldestPlace = (): number => {
-    let oldest = Infinity
-    for (const { place } of clears.values()) oldest = Math.min(oldest, place)
-    for (const namespace of host.namespaces.values()) oldest = Math.min(oldest, namespace.outbox.oldest())
-    return oldest
-  }
+  // ------------------------------------------------------------------------------------------------ data
 
   const sendData = (now: number): void => {
-    heldUntil = Infinity
+    drain.look()
     const counted = FlowWindow.counted(flow)
     if (counted === 0) {
       if (host.alone()) {
         // Who comes later must know that something was written before.
-        if (pending()) SendStream.skip(stream)
-        dropAll()
+        if (drain.pending()) SendStream.skip(stream)
+        drain.dropAll()
         Barriers.onSent(barriers, Infinity, SendStream.highest(stream), settledOf)
       }
       return
     }
     let budget = Math.min(protocol.yieldDatagrams, FlowWindow.available(flow, SendStream.highest(stream)))
     while (budget > 0) {
-      if (readyAt === ready.length) {
-        ready = []
-        readyAt = 0
-        fill()
-        if (ready.length === 0) break
-      }
-      const body = ready[readyAt++]
+      const body = drain.next()
+      if (body === undefined) break
       budget--
       const number = SendStream.highest(stream) + 1
       // The last one that the window allows asks to be acknowledged at once, so that the window opens again soon.
@@ -316,9 +207,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<M
       pulseIntervalMillis = protocol.tailPulseMillis
       pulseDue = now + pulseIntervalMillis
     }
-    if (!packed()) {
-      Barriers.onSent(barriers, oldestPlace(), SendStream.highest(stream), settledOf)
-    }
+    if (!drain.packed()) Barriers.onSent(barriers, drain.oldestPlace(), SendStream.highest(stream), settledOf)
   }
 
   // ------------------------------------------------------------------------------------------------ repeats
@@ -414,7 +303,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<M
   /** Tells the highest number after the last data, and asks when the window is closed. */
   const announce = (now: number): void => {
     // Also while nobody counts: the first acknowledgement of the only other member may be lost.
-    const closed = pending() && FlowWindow.available(flow, SendStream.highest(stream)) <= 0 && !host.alone()
+    const closed = drain.pending() && FlowWindow.available(flow, SendStream.highest(stream)) <= 0 && !host.alone()
     if (!closed) FlowWindow.rest(flow)
     else if (FlowWindow.probe(flow, now)) {
       sendControls(undefined, [pulse()])
@@ -441,8 +330,8 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<M
 
   const nextDue = (): number => {
     if (farewell) return Infinity
-    let due = Math.min(pulseDue, heldUntil, releaseDue, FlowWindow.nextDue(flow))
-    if (pending() && heldUntil === Infinity) {
+    let due = Math.min(pulseDue, drain.heldUntil(), releaseDue, FlowWindow.nextDue(flow))
+    if (drain.pending() && drain.heldUntil() === Infinity) {
       const sendable = FlowWindow.counted(flow) === 0
         ? host.alone()
         : FlowWindow.available(flow, SendStream.highest(stream)) > 0
@@ -477,10 +366,10 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<M
     lowest: () => SendStream.lowest(stream),
     highest: () => SendStream.highest(stream),
     clear: (namespace, clock) => {
-      clears.set(namespace, { clock, place: clears.get(namespace)?.place ?? ++host.places.last })
+      drain.clear(namespace, clock)
       actor.wake()
     },
-    dropClears: () => clears.clear(),
+    dropClears: drain.dropClears,
     skip: () => {
       SendStream.skip(stream)
       pulseIntervalMillis = protocol.tailPulseMillis
@@ -496,7 +385,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<M
     windowDatagrams: () => FlowWindow.windowOf(flow),
     retainedBytes: () => SendStream.retainedBytes(stream),
     drained: () =>
-      !pending() && (FlowWindow.counted(flow) === 0 || FlowWindow.stable(flow) >= SendStream.highest(stream)),
-    outboxKeys
+      !drain.pending() && (FlowWindow.counted(flow) === 0 || FlowWindow.stable(flow) >= SendStream.highest(stream)),
+    outboxKeys: drain.outboxKeys
   }
 })

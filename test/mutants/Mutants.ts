@@ -349,7 +349,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     name: "lonely writes leave no trace",
     what: "Who comes later must know that something was written while nobody was there.",
     file: multicaster,
-    find: `if (pending()) SendStream.skip(stream)`,
+    find: `if (drain.pending()) SendStream.skip(stream)`,
     replace: ``,
     invariants: [1, 5]
   },
@@ -518,9 +518,9 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "foreign write sent as one's own",
     what: "A record keeps its writer, whoever sends it.",
-    file: multicaster,
+    file: "src/services/Drain.ts",
     find: `else pack("PUT", name, record, `,
-    replace: `else pack("PUT", name, { ...record, crc: record.crc, writer: host.self }, `,
+    replace: `else pack("PUT", name, { ...record, crc: record.crc, writer: self }, `,
     invariants: [1, 4]
   },
   {
