@@ -13,6 +13,7 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Configuration } from "../domain/Configuration.ts"
 import * as HybridClock from "../domain/HybridClock.ts"
+import * as Invariant from "../domain/Invariant.ts"
 import type { Key } from "../domain/Key.ts"
 import * as McCacheError from "../domain/McCacheError.ts"
 import * as MemberIds from "../domain/MemberId.ts"
@@ -38,6 +39,9 @@ import * as Multicaster from "./Multicaster.ts"
 import type { Host as NamespaceHost, Namespace } from "./Namespace.ts"
 import * as Namespaces from "./Namespace.ts"
 import { Network } from "./Network.ts"
+import * as Observers from "./Observer.ts"
+import type { Opened } from "./Opened.ts"
+import { requireSame } from "./Opened.ts"
 import * as Reports from "./Reports.ts"
 import type { MemberMetrics } from "./Reports.ts"
 import * as Sealing from "./Sealing.ts"
@@ -85,6 +89,8 @@ export interface Member {
   /** Ends at once, without a farewell, as a killed process does: a test hook. */
   readonly kill: Effect.Effect<void>
   readonly closed: () => boolean
+  /** Looks at the cluster, and writes into it, without opening namespaces: for tools. */
+  readonly observer: Observers.Observer
   /** The open namespaces: for checkers and tools. */
   readonly namespaces: () => ReadonlyMap<string, Namespace>
   /** The supervised fibers by name: a test hook. */
@@ -115,6 +121,9 @@ export const make = Effect.fnUntraced(function*(
   const keys = Redacted.value(configuration.cryptoKeys)
   const counters = Counters.make()
   const namespaces = new Map<string, Namespace>()
+  /** Those that only send (`Observer`), and all that send. */
+  const detached = new Map<string, CacheCore<unknown>>()
+  const sending = new Map<string, Namespace>()
   const cores = new Map<string, Opened>()
   const hybrid = HybridClock.make({ clockAheadMillisMax: protocol.clockAheadMillisMax })
   const places: Places = { last: 0 }
@@ -172,7 +181,7 @@ export const make = Effect.fnUntraced(function*(
     network,
     datagramBytesMax,
     places,
-    namespaces,
+    namespaces: sending,
     alone: () => housekeeper?.alone() ?? false,
     ready: () => housekeeper?.ready() ?? false,
     floor: () => floor,
@@ -180,7 +189,7 @@ export const make = Effect.fnUntraced(function*(
     isReady: (id) => {
       const member = housekeeper?.membership.members.get(id)
       if (member === undefined || !member.ready) return false
-      for (const [name, summary] of member.summaries) if (!summary.caughtUp && namespaces.has(name)) return false
+      for (const [name, summary] of member.summaries) if (!summary.caughtUp && sending.has(name)) return false
       return true
     }
   }).pipe(Scope.provide(scope))
@@ -214,6 +223,7 @@ export const make = Effect.fnUntraced(function*(
         namespace.replica.floor = 0
         keeper.restart(namespace)
       }
+      for (const { namespace } of detached.values()) if (namespace.startAnew()) waits.lost()
     },
     publish: (event) => void PubSub.publishUnsafe(events, event)
   }).pipe(Scope.provide(scope))
@@ -240,6 +250,7 @@ export const make = Effect.fnUntraced(function*(
     gap: keeper.gap,
     behind: keeper.behind,
     clearAll,
+    overheard: (write) => observer.overheard(write),
     witness
   }).pipe(
     Scope.provide(scope),
@@ -270,9 +281,45 @@ export const make = Effect.fnUntraced(function*(
     }
   })
 
+  const begin = (
+    name: string,
+    settings: NamespaceOptions.NamespaceSettings,
+    onChange?: CacheOptions<never>["onChange"]
+  ) => {
+    const namespace = Effect.runSyncWith(context)(
+      Namespaces.open(namespaceHost(settings.callbackWindowMillis), {
+        name,
+        options: settings,
+        ttlMillis: settings.ttlMillis,
+        fingerprint: NamespaceOptions.fingerprint(settings),
+        sizing: NamespaceOptions.sizing(settings),
+        onChange,
+        floor
+      }).pipe(Scope.provide(scope))
+    )
+    sending.set(name, namespace)
+    return namespace
+  }
+
+  const detach = (name: string, options: NamespaceOptions.NamespaceOptions, clock: number): CacheCore<unknown> => {
+    if (closed) throw closedError()
+    NamespaceOptions.requireName(name)
+    Invariant.check(!namespaces.has(name), "a namespace that is open is written to as such")
+    let core = detached.get(name)
+    if (core === undefined) {
+      const namespace = begin(name, NamespaceOptions.resolve(configuration, options, name))
+      core = new CacheCore<unknown>(namespace, ValueCodec.structured(), { time, counters, closed: () => closed })
+      detached.set(name, core)
+    }
+    const { replica } = core.namespace
+    replica.forget = Math.max(replica.forget, clock)
+    return core
+  }
+
   const open = <V>(name: string, options: CacheOptions<V>): CacheCore<V> => {
     if (closed) throw closedError()
     NamespaceOptions.requireName(name)
+    Invariant.check(!detached.has(name), "a namespace that is written to from outside is not opened")
     const known = cores.get(name)
     if (known !== undefined) {
       requireSame(configuration, name, known, options)
@@ -283,26 +330,17 @@ export const make = Effect.fnUntraced(function*(
     for (const member of keeper.membership.members.values()) {
       const summary = member.summaries.get(name)
       if (summary === undefined || summary.fingerprint === fingerprint) continue
-      throw McCacheError.make(
-        "OptionsConflict",
-        `Cache ${
-          JSON.stringify(name)
-        } asks for ${fingerprint}, but member ${member.host}:${member.pid} has it open with ${summary.fingerprint}: use the same mode, collision and eviction at every member.`
-      )
+      const problem =
+        `Cache ${JSON.stringify(name)} asks for ${fingerprint}, but member ${member.host}:${member.pid} ` +
+        `has it open with ${summary.fingerprint}: use the same mode, collision and eviction at every member.`
+      // Both logs tell it: whose options are the wrong ones nobody knows.
+      runLog(Effect.logError(`McCache: ${problem}`))
+      multicaster.send(member, { _tag: "ERROR", reason: "options", detail: problem.slice(0, 512) })
+      throw McCacheError.make("OptionsConflict", problem)
     }
     const codec = options.value === undefined ? ValueCodec.structured<V>() : ValueCodec.ofSchema(options.value)
     for (const warning of NamespaceOptions.warnings(options)) runLog(Effect.logWarning(warning))
-    const namespace = Effect.runSyncWith(context)(
-      Namespaces.open(namespaceHost(settings.callbackWindowMillis), {
-        name,
-        options: settings,
-        ttlMillis: settings.ttlMillis,
-        fingerprint,
-        sizing: NamespaceOptions.sizing(settings),
-        onChange: options.onChange,
-        floor
-      }).pipe(Scope.provide(scope))
-    )
+    const namespace = begin(name, settings, options.onChange)
     namespace.sentBefore = multicaster.highest()
     namespaces.set(name, namespace)
     keeper.opened(namespace)
@@ -335,14 +373,17 @@ export const make = Effect.fnUntraced(function*(
     Reports.checksum(namespaces, time.now(), name, key)
 
   const waits = Waits.make({ protocol, places, multicaster, housekeeper: keeper, closed: () => closed })
-  const { gather, members, reset } = Gather.make({
+  const gathering = Gather.make({
     self: { id: self, ...label },
     protocol,
     network,
     multicaster,
     housekeeper: keeper,
+    namespaces,
     closed: () => closed
   })
+  const { gather, members, reset } = gathering
+  const observer = Observers.make({ gather: gathering, detached: detach })
 
   // ------------------------------------------------------------------------------------------------ closing
 
@@ -438,6 +479,7 @@ export const make = Effect.fnUntraced(function*(
       return Effect.andThen(Scope.close(scope, Exit.void), PubSub.shutdown(events))
     }),
     closed: () => closed,
+    observer,
     namespaces: () => namespaces,
     fibers: allFibers
   }
@@ -456,25 +498,3 @@ const idleListener = {
 /** Looks again every few milliseconds. */
 const pollUntil = (condition: () => boolean): Effect.Effect<void> =>
   Effect.suspend(() => condition() ? Effect.void : Effect.andThen(Effect.sleep(5), pollUntil(condition)))
-
-/** An open namespace, with what it was asked for and what that came to. */
-interface Opened {
-  readonly core: CacheCore<never>
-  readonly options: CacheOptions<never>
-  readonly settings: NamespaceOptions.NamespaceSettings
-}
-
-/** Asking again for an open namespace must ask for the same; what is not asked for may be anything. */
-const requireSame = <V>(configuration: Configuration, name: string, known: Opened, asked: CacheOptions<V>): void => {
-  const { onChange, value } = asked
-  const option = value !== undefined && !Object.is(value, known.options.value)
-    ? "value"
-    : onChange !== undefined && onChange !== known.options.onChange
-    ? "onChange"
-    : NamespaceOptions.differing(configuration, known.settings, asked, name)
-  if (option === undefined) return
-  throw McCacheError.make(
-    "OptionsConflict",
-    `Cache ${JSON.stringify(name)} is open with another ${option}: open it once with its options, and then by name.`
-  )
-}

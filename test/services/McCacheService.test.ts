@@ -255,7 +255,8 @@ describe("members", () => {
         version: self.version,
         state: "self",
         lag: 0,
-        clockSkewMillis: 0
+        clockSkewMillis: 0,
+        differences: []
       })
       assert.deepInclude(other, { id: b.mccache.id, label: "b:2", state: "ready", lag: 0, version: self.version })
       assert.notStrictEqual(other.address, self.address)
