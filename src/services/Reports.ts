@@ -45,6 +45,8 @@ export interface OptionsReport {
 export interface MemberMetrics {
   readonly member: MemberId
   readonly label: string
+  /** The others that it knows of. */
+  readonly members: ReadonlyArray<{ readonly member: MemberId; readonly label: string; readonly suspect: boolean }>
   readonly namespaces: { readonly [name: string]: NamespaceMetrics }
   /** By the names of the same namespaces. */
   readonly options: { readonly [name: string]: OptionsReport }
@@ -117,6 +119,11 @@ export const metrics = (from: Sources, name?: string): MemberMetrics => {
   return {
     member: from.self,
     label: `${host.host}:${host.pid}`,
+    members: Array.from(housekeeper.membership.members.values(), ({ host, id, pid, suspect }) => ({
+      member: id,
+      label: `${host}:${pid}`,
+      suspect
+    })),
     namespaces: Object.fromEntries(chosen.map((namespace) => [namespace.name, metricsOf(namespace)])),
     options: Object.fromEntries(chosen.map((namespace) => [namespace.name, optionsOf(namespace)])),
     process: host.usage(),

@@ -47,6 +47,7 @@ export const command = Command.make(
           yield* connection.json
             ? Output.json({ namespace: chosen ?? null, members })
             : Output.line(`Cleared ${what} at ${members} ${members === 1 ? "member" : "members"}.`)
+          yield* Survey.requireAll(survey)
         })
       )
     })

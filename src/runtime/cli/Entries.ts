@@ -2,7 +2,6 @@
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
-import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { Key } from "../../domain/Key.ts"
@@ -116,9 +115,11 @@ const change = <A>(
       const core = yield* attempt(() => member.observer.detached(name, terms.options, clock))
       const written = yield* write({ ...held, missing: [...survey.missing, ...held.missing] }, core, opened[0].mode)
       const { members } = yield* member.flush({ timeout: bounds.timeout })
-      return { written, members }
+      return { written, members, missing: survey.missing }
     })
   )
+
+const applied = (members: number): string => `${members} ${members === 1 ? "member has" : "members have"} applied it.`
 
 /** A value as it was typed: JSON where it is, else the text itself. */
 export const typed = (text: string, asText: boolean): unknown => {
@@ -150,7 +151,7 @@ const set = Command.make(
   ({ key: given, name, number, text, ttl, value, ...connection }) =>
     Effect.gen(function*() {
       const key = yield* Keyed.read(given, number)
-      const { members, written: replaced } = yield* change(connection, { name, key }, (held, core, mode) => {
+      const { members, missing, written: replaced } = yield* change(connection, { name, key }, (held, core, mode) => {
         const was = held.newest?.kind === 0
         if (mode === 2) {
           return Effect.fail(failure(
@@ -170,7 +171,8 @@ const set = Command.make(
       })
       yield* connection.json
         ? Output.json({ namespace: name, key, replaced, members })
-        : Output.line(`${replaced ? "Replaced" : "Set"} ${Show.key(key)}; ${members} members have applied it.`)
+        : Output.line(`${replaced ? "Replaced" : "Set"} ${Show.key(key)}; ${applied(members)}`)
+      yield* Survey.requireAll({ missing })
     })
 ).pipe(
   Command.withDescription(
@@ -193,13 +195,14 @@ const remove = Command.make(
   ({ key: given, name, number, ...connection }) =>
     Effect.gen(function*() {
       const key = yield* Keyed.read(given, number)
-      const { members } = yield* change(connection, { name, key }, (held, core) =>
+      const { members, missing } = yield* change(connection, { name, key }, (held, core) =>
         held.newest?.kind === 0
           ? attempt(() => core.delete(key))
           : Effect.fail(Lookup.absent(key, name, held.missing)))
       yield* connection.json
         ? Output.json({ namespace: name, key, members })
-        : Console.log(`Deleted ${Show.key(key)}; ${members} members have applied it.`)
+        : Output.line(`Deleted ${Show.key(key)}; ${applied(members)}`)
+      yield* Survey.requireAll({ missing })
     })
 ).pipe(
   Command.withDescription("Delete a key everywhere, and wait until every member has applied it"),

@@ -20,7 +20,10 @@ const Reported = Schema.Struct({
   floor: Schema.Int,
   forget: Schema.Int
 })
-const Reports = Schema.Struct({ options: Schema.Record(Schema.String, Reported) })
+const Reports = Schema.Struct({
+  options: Schema.Record(Schema.String, Reported),
+  members: Schema.Array(Schema.Struct({ member: Schema.String, label: Schema.String }))
+})
 
 /** A namespace as one member has it open. */
 export interface Opened extends Schema.Schema.Type<typeof Reported> {
@@ -31,6 +34,7 @@ export interface Opened extends Schema.Schema.Type<typeof Reported> {
 
 export interface Survey {
   readonly answers: ReadonlyArray<{ readonly member: string; readonly label: string; readonly answer: MemberMetrics }>
+  /** Labels of those that did not answer, and of those that others know of and this process never heard. */
   readonly missing: ReadonlyArray<string>
   /** By name, in the order of names; the members that caught up first. */
   readonly namespaces: ReadonlyMap<string, ReadonlyArray<Opened>>
@@ -41,11 +45,15 @@ export const of = (member: Member, options: GatherOptions): Effect.Effect<Survey
   Effect.map(member.clusterMetrics(options), ({ answers, missing }) => {
     const others = answers.filter((each) => each.member !== member.id)
       .sort((a, b) => a.label < b.label ? -1 : 1)
+    const known = new Set(member.members().map(({ id }) => id))
+    const unheard = new Map<string, string>()
     const namespaces = new Map<string, Array<Opened>>()
     for (const { answer, label, member } of others) {
       // What another version reports in another form is not looked at.
       const reports = Schema.decodeUnknownOption(Reports)(answer)
-      for (const [name, options] of Object.entries(Option.isSome(reports) ? reports.value.options : {})) {
+      if (Option.isNone(reports)) continue
+      for (const { label, member } of reports.value.members) if (!known.has(member)) unheard.set(member, label)
+      for (const [name, options] of Object.entries(reports.value.options)) {
         const opened = { ...options, member, label, caughtUp: answer.namespaces[name]?.caughtUp ?? false }
         const list = namespaces.get(name)
         if (list === undefined) namespaces.set(name, [opened])
@@ -55,7 +63,7 @@ export const of = (member: Member, options: GatherOptions): Effect.Effect<Survey
     const sorted = [...namespaces].sort(([a], [b]) => a < b ? -1 : 1)
     return {
       answers: others,
-      missing,
+      missing: options.node === undefined ? [...missing, ...unheard.values()] : missing,
       namespaces: new Map(
         sorted.map(([name, list]) => [name, list.sort((a, b) => Number(b.caughtUp) - Number(a.caughtUp))])
       )
