@@ -3,12 +3,9 @@
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as Effect from "effect/Effect"
-import * as Logger from "effect/Logger"
 import * as CommandLine from "./runtime/CommandLine.ts"
 
-// What is printed is for other programs, too: the log must not stand in it.
-CommandLine.run.pipe(
-  Effect.provide(NodeServices.layer),
-  Effect.provideService(Logger.LogToStderr, true),
-  NodeRuntime.runMain
-)
+// Whoever reads the output has gone, as `mccache watch | head` does: end as when interrupted, with a farewell to the cluster.
+process.stdout.on("error", () => process.emit("SIGINT"))
+
+CommandLine.run.pipe(Effect.provide(NodeServices.layer), NodeRuntime.runMain)

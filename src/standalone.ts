@@ -43,7 +43,8 @@ import {
 import type { Change } from "./services/Changes.ts"
 import type { ClusterEvent } from "./services/ClusterEvent.ts"
 import type { Gathered, GatherOptions, MemberInfo } from "./services/Gather.ts"
-import type { CacheOptions, Member } from "./services/Member.ts"
+import type { Member } from "./services/Member.ts"
+import type { CacheOptions } from "./services/Opening.ts"
 import * as Prometheus from "./services/Prometheus.ts"
 import type { MemberMetrics } from "./services/Reports.ts"
 import type { Flushed, WaitOptions } from "./services/Waits.ts"
@@ -54,7 +55,7 @@ export type { Metadata, NamespaceMetrics, SetOptions } from "./services/CacheCor
 export type { Change, ChangedSinceRead } from "./services/Changes.ts"
 export type { ClusterEvent } from "./services/ClusterEvent.ts"
 export type { Gathered, GatherOptions, MemberInfo } from "./services/Gather.ts"
-export type { CacheOptions } from "./services/Member.ts"
+export type { CacheOptions } from "./services/Opening.ts"
 export type { MemberMetrics } from "./services/Reports.ts"
 export type { Acknowledgement, Flushed, WaitOptions } from "./services/Waits.ts"
 export { McCacheError }

@@ -185,6 +185,42 @@ export const fingerprint = (self: NamespaceSettings): string =>
 export const sizing = (self: NamespaceSettings): string =>
   `max=${self.cacheMax} size=${self.cacheSizeBytes} ttlMillis=${self.ttlMillis}`
 
+/** A setting that two members have differently. @since 0.1.0 @category models */
+export interface Difference {
+  /** `mode`, `collision` or `eviction`, which must be equal, or `max`, `size` or `ttlMillis`, which should. */
+  readonly setting: string
+  readonly ours: string
+  readonly theirs: string
+}
+
+/** What two members that have a namespace open tell of it, as `fingerprint` and `sizing` write it. */
+export interface Told {
+  readonly fingerprint: string
+  readonly sizing: string
+}
+
+/** The settings that differ. A setting that only one of them knows (members of two versions) is no difference. */
+export const differences = (ours: Told, theirs: Told): ReadonlyArray<Difference> => {
+  if (ours.fingerprint === theirs.fingerprint && ours.sizing === theirs.sizing) return []
+  const others = settingsOf(theirs)
+  return [...settingsOf(ours)].flatMap(([setting, value]) => {
+    const other = others.get(setting)
+    return other === undefined || other === value ? [] : [{ setting, ours: value, theirs: other }]
+  })
+}
+
+const settingsOf = ({ fingerprint, sizing }: Told): ReadonlyMap<string, string> =>
+  new Map(
+    `${fingerprint} ${sizing}`.split(" ").map((text): [string, string] => {
+      const at = text.indexOf("=")
+      return [text.slice(0, at), text.slice(at + 1)]
+    })
+  )
+
+/** Differences for a message: `mode is 1 here and 2 there, max is 10 here and 20 there`. */
+export const describe = (list: ReadonlyArray<Difference>): string =>
+  list.map(({ ours, setting, theirs }) => `${setting} is ${ours} here and ${theirs} there`).join(", ")
+
 /** Throws `InvalidConfig` for what cannot be the name of a namespace. */
 export const requireName = (name: string): void => {
   const nameBytes = typeof name === "string" ? new TextEncoder().encode(name).length : 0

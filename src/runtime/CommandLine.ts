@@ -1,83 +1,77 @@
 /**
- * The `mccache` command: keys, the effective configuration, and the members, metrics and checksums of a running cluster,
- * which it joins for a moment as an observer.
+ * The `mccache` command: keys, the effective configuration, and a running cluster, which it joins for a moment as an observer.
+ * The commands are in `cli/`, one a file; this is the list of them, and how the command ends.
  */
 import * as Argument from "effect/cli/Argument"
+import * as CliError from "effect/cli/CliError"
 import * as Command from "effect/cli/Command"
-import * as Flag from "effect/cli/Flag"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
-import * as Redacted from "effect/Redacted"
-import { randomBytes } from "node:crypto"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as References from "effect/References"
+import { McCacheError } from "../domain/McCacheError.ts"
 import { version } from "../services/Member.ts"
-import { McCache } from "./McCache.ts"
+import * as Checksums from "./cli/Checksums.ts"
+import * as Clear from "./cli/Clear.ts"
+import * as EffectiveConfig from "./cli/EffectiveConfig.ts"
+import * as Entries from "./cli/Entries.ts"
+import * as Failure from "./cli/Failure.ts"
+import * as Keys from "./cli/Keys.ts"
+import * as Members from "./cli/Members.ts"
+import * as Metrics from "./cli/Metrics.ts"
+import * as NewKey from "./cli/NewKey.ts"
+import * as Watch from "./cli/Watch.ts"
 import * as Ping from "./Ping.ts"
-import * as Settings from "./Settings.ts"
 import { stress, stressMember } from "./stress/StressCommand.ts"
-
-const print = (value: unknown): Effect.Effect<void> => Console.log(JSON.stringify(value, undefined, 2))
-
-const key = Command.make("key", {}, () => Console.log(randomBytes(32).toString("base64url"))).pipe(
-  Command.withDescription("Print a new key for MCCACHE_CRYPTO_KEY")
-)
-
-const config = Command.make("config", {}, () =>
-  Effect.gen(function*() {
-    const { configuration, origins, warnings } = yield* Settings.load()
-    for (const warning of warnings) yield* Console.error(warning)
-    const { cryptoKeys, ...shown } = configuration
-    yield* print({ ...shown, cryptoKeys: `${Redacted.value(cryptoKeys).length} (hidden)`, origins })
-  })).pipe(Command.withDescription("Print the effective configuration and where each value came from"))
-
-const node = Flag.String("node").pipe(
-  Flag.withDescription("Ask only this member, by id, host:pid or host:pid#thread"),
-  Flag.optional
-)
-const name = Argument.String("name").pipe(Argument.withDescription("Only this namespace"), Argument.optional)
-
-/** Joins the cluster for the time of a question. */
-const observe = <A, E>(ask: (mccache: McCache["Service"]) => Effect.Effect<A, E>) =>
-  Effect.gen(function*() {
-    const mccache = yield* McCache
-    yield* mccache.ready
-    return yield* ask(mccache)
-  }).pipe(Effect.provide(McCache.layer()))
-
-const members = Command.make("members", {}, () => observe((mccache) => Effect.flatMap(mccache.members, print))).pipe(
-  Command.withDescription("Print the members of the cluster")
-)
-
-const metrics = Command.make("metrics", { name, node }, (options) =>
-  observe((mccache) =>
-    Effect.flatMap(
-      mccache.clusterMetrics({ name: Option.getOrUndefined(options.name), node: Option.getOrUndefined(options.node) }),
-      print
-    )
-  )).pipe(Command.withDescription("Print the metrics of the members"))
-
-const checksum = Command.make("checksum", { name, node }, (options) =>
-  observe((mccache) =>
-    Effect.flatMap(
-      mccache.clusterChecksum({ name: Option.getOrUndefined(options.name), node: Option.getOrUndefined(options.node) }),
-      print
-    )
-  )).pipe(Command.withDescription("Print the checksums of the members"))
 
 const host = Argument.String("ip").pipe(Argument.withDescription("An IPv4 or IPv6 address"))
 
-const mtu = Command.make("mtu", { host }, (options) => Effect.flatMap(Ping.mtu(options.host), print)).pipe(
+const mtu = Command.make("mtu", { host }, (options) => Effect.flatMap(Ping.mtu(options.host), Console.log)).pipe(
   Command.withDescription("Print the largest UDP payload that reaches an address in one piece")
 )
 
-const hops = Command.make("hops", { host }, (options) => Effect.flatMap(Ping.hops(options.host), print)).pipe(
+const hops = Command.make("hops", { host }, (options) => Effect.flatMap(Ping.hops(options.host), Console.log)).pipe(
   Command.withDescription("Print the hops to an address")
 )
 
 const root = Command.make("mccache").pipe(
-  Command.withDescription("Look at a McCache cluster"),
-  Command.withSubcommands([key, config, members, metrics, checksum, mtu, hops, stress, stressMember])
+  Command.withDescription("Look at a McCache cluster and change what it holds"),
+  Command.withSubcommands([
+    NewKey.command,
+    EffectiveConfig.command,
+    Members.command,
+    Metrics.command,
+    Checksums.command,
+    Keys.command,
+    ...Entries.commands,
+    Clear.command,
+    Watch.command,
+    mtu,
+    hops,
+    stress,
+    stressMember
+  ])
+)
+
+/** Says why the command is not done, where that was not said yet, and gives it its code. */
+const end = (error: unknown): Effect.Effect<never, unknown> => {
+  // Usage and what is wrong with it were printed.
+  if (CliError.isCliError(error)) {
+    const wrong = error._tag !== "ShowHelp" || error.errors.length > 0
+    return Effect.fail(wrong ? Failure.failure("usage", error.message) : error)
+  }
+  const failed = error instanceof McCacheError ? Failure.ofMcCacheError(error) : error
+  return failed instanceof Failure.CommandFailed
+    ? Effect.andThen(Console.error(`mccache: ${failed.message}`), Effect.fail(failed))
+    : Effect.fail(failed)
+}
+
+/** A member's log would stand between the answers; what it warns of is told by the members themselves. */
+const quiet = Layer.merge(
+  Layer.succeed(Logger.LogToStderr, true),
+  Layer.succeed(References.MinimumLogLevel, "Error")
 )
 
 /** Runs the command with the arguments of the process. */
-export const run = Command.run(root, { version })
+export const run = Command.run(root, { version }).pipe(Effect.catch(end), Effect.provide(quiet))

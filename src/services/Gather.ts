@@ -10,7 +10,8 @@ import type { MemberId } from "../domain/Stamp.ts"
 import { attempt } from "./Attempt.ts"
 import { closedError } from "./CacheCore.ts"
 import type { Housekeeper } from "./Housekeeper.ts"
-import type { Multicaster } from "./Multicaster.ts"
+import type { Destination, Multicaster } from "./Multicaster.ts"
+import type { Namespace } from "./Namespace.ts"
 import type { Network } from "./Network.ts"
 import { timeoutMillis, type WaitOptions } from "./Waits.ts"
 
@@ -30,6 +31,13 @@ export interface MemberInfo {
   readonly lag: number
   /** Its clock minus ours, milliseconds. */
   readonly clockSkewMillis: number
+  /** Where its namespaces have other options than ours of the same name: `mode`, `collision` or `eviction` separate them. */
+  readonly differences: ReadonlyArray<MemberDifference>
+}
+
+/** An option of a namespace that another member has differently. @category models */
+export interface MemberDifference extends NamespaceOptions.Difference {
+  readonly namespace: string
 }
 
 /** Answers of several members. @category models */
@@ -54,6 +62,17 @@ export interface Gather {
     local: () => A,
     build: (request: number) => Request
   ) => Effect.Effect<Gathered<A>, McCacheError.McCacheError>
+  /** Asks the chosen members at once, each by `ask`; `undefined` stands for no answer within the time. */
+  readonly collect: <A>(
+    options: GatherOptions,
+    ask: (member: MemberInfo, millis: number) => Effect.Effect<{ readonly answer: A } | undefined>
+  ) => Effect.Effect<Gathered<A>, McCacheError.McCacheError>
+  /** A member's answer as it came; `undefined` when none came in time. */
+  readonly request: (
+    member: Destination,
+    build: (request: number) => Request,
+    millis: number
+  ) => Effect.Effect<Uint8Array | undefined>
   /** Makes the chosen member start a namespace, or all, anew. */
   readonly reset: (
     node: string,
@@ -68,10 +87,11 @@ export interface Host {
   readonly network: Network["Service"]
   readonly multicaster: Multicaster
   readonly housekeeper: Housekeeper
+  readonly namespaces: ReadonlyMap<string, Namespace>
   readonly closed: () => boolean
 }
 
-export const make = ({ closed, housekeeper, multicaster, network, protocol, self }: Host): Gather => {
+export const make = ({ closed, housekeeper, multicaster, namespaces, network, protocol, self }: Host): Gather => {
   const members = (): ReadonlyArray<MemberInfo> => {
     const lagging = new Set(multicaster.lagging())
     const others = [...housekeeper.membership.members.values()].map((member): MemberInfo => ({
@@ -84,10 +104,24 @@ export const make = ({ closed, housekeeper, multicaster, network, protocol, self
       version: member.version,
       state: member.suspect ? "suspect" : lagging.has(member.id) ? "lagging" : member.ready ? "ready" : "joining",
       lag: multicaster.lagOf(member.id) ?? 0,
-      clockSkewMillis: member.offsetMillis
+      clockSkewMillis: member.offsetMillis,
+      differences: [...namespaces.values()].flatMap((namespace) => {
+        const theirs = member.summaries.get(namespace.name)
+        return theirs === undefined
+          ? []
+          : NamespaceOptions.differences(namespace, theirs).map((each) => ({ namespace: namespace.name, ...each }))
+      })
     }))
     return [
-      { ...self, label: MemberLabel.of(self), address: network.self(), state: "self", lag: 0, clockSkewMillis: 0 },
+      {
+        ...self,
+        label: MemberLabel.of(self),
+        address: network.self(),
+        state: "self",
+        lag: 0,
+        clockSkewMillis: 0,
+        differences: []
+      },
       ...others
     ]
   }
@@ -107,40 +141,52 @@ export const make = ({ closed, housekeeper, multicaster, network, protocol, self
     return chosen
   }
 
+  const request: Gather["request"] = (to, build, millis) =>
+    Effect.callback<Uint8Array | undefined>((resume) => {
+      housekeeper.ask(to, build, (reply) => resume(Effect.succeed(reply)))
+    }).pipe(Effect.timeoutOrElse({ duration: millis, orElse: () => Effect.succeed(undefined) }))
+
   /** The answer, as JSON; `undefined` when none came in time. */
   const ask = (
-    { address, id }: MemberInfo,
+    member: MemberInfo,
     build: (request: number) => Request,
     millis: number
   ): Effect.Effect<string | undefined> =>
-    Effect.callback<string | undefined>((resume) => {
-      housekeeper.ask({ id, address }, build, (reply) => {
-        const report = reply === undefined ? undefined : OperationCodec.replies.report.decode(reply)
-        resume(Effect.succeed(report?.json))
-      })
-    }).pipe(Effect.timeoutOrElse({ duration: millis, orElse: () => Effect.succeed(undefined) }))
+    Effect.map(
+      request(member, build, millis),
+      (reply) => reply === undefined ? undefined : OperationCodec.replies.report.decode(reply)?.json
+    )
+
+  const collect: Gather["collect"] = (options, askOne) =>
+    Effect.gen(function*() {
+      const chosen = yield* attempt(() => select(options.node, options.name))
+      const millis = yield* attempt(() => timeoutMillis(options.timeout, protocol.gatherTimeoutMillis))
+      const all = yield* Effect.forEach(
+        chosen,
+        (member) => Effect.map(askOne(member, millis), (answered) => ({ member, answered })),
+        { concurrency: "unbounded" }
+      )
+      return {
+        answers: all.flatMap(({ answered, member }) =>
+          answered === undefined ? [] : [{ member: member.id, label: member.label, answer: answered.answer }]
+        ),
+        missing: all.flatMap(({ answered, member }) => answered === undefined ? [member.label] : [])
+      }
+    })
 
   return {
     members,
+    collect,
+    request,
     gather: <A>(options: GatherOptions, local: () => A, build: (request: number) => Request) =>
-      Effect.gen(function*() {
-        const chosen = yield* attempt(() => select(options.node, options.name))
-        const millis = yield* attempt(() => timeoutMillis(options.timeout, protocol.gatherTimeoutMillis))
-        const all = yield* Effect.forEach(chosen, (member) =>
-          (member.state === "self"
-            ? Effect.sync(() => ({ answer: local() }))
-            : ask(member, build, millis).pipe(
-              Effect.map((json) => json === undefined ? undefined : { answer: (JSON.parse(json) ?? undefined) as A }),
-              // A member of another version may answer what this one cannot read: it did not answer.
-              Effect.catchCause(() => Effect.succeed(undefined))
-            )).pipe(Effect.map((answered) => ({ member, answered }))), { concurrency: "unbounded" })
-        return {
-          answers: all.flatMap(({ answered, member }) =>
-            answered === undefined ? [] : [{ member: member.id, label: member.label, answer: answered.answer }]
-          ),
-          missing: all.flatMap(({ answered, member }) => answered === undefined ? [member.label] : [])
-        }
-      }),
+      collect(options, (member, millis) =>
+        member.state === "self"
+          ? Effect.sync(() => ({ answer: local() }))
+          : ask(member, build, millis).pipe(
+            Effect.map((json) => json === undefined ? undefined : { answer: (JSON.parse(json) ?? undefined) as A }),
+            // A member of another version may answer what this one cannot read: it did not answer.
+            Effect.catchCause(() => Effect.succeed(undefined))
+          )),
     reset: (node, namespace, local) =>
       Effect.gen(function*() {
         for (const member of yield* attempt(() => select(node, namespace))) {

@@ -20,6 +20,7 @@ import * as AntiEntropy from "./AntiEntropy.ts"
 import type { ClusterEvent } from "./ClusterEvent.ts"
 import * as Conditions from "./Conditions.ts"
 import type { Counters } from "./Counters.ts"
+import * as Differences from "./Differences.ts"
 import * as Heartbeat from "./Heartbeat.ts"
 import * as Joining from "./Joining.ts"
 import * as MemberLog from "./MemberLog.ts"
@@ -119,7 +120,6 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
   const membership = Membership.make(host.self, protocol)
   let expectedTicks = Infinity
   const welcomes = new Map<MemberId, number>()
-  const errorDue = new Map<MemberId, number>()
   /** When a member last said that it refuses our messages. */
   const refusedTicks = new Map<MemberId, number>()
   const conditions = Conditions.make()
@@ -179,6 +179,14 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
     caughtUp: () => heartbeat.hurry(),
     incoherent: (namespace, member, records) =>
       publish({ type: "incoherent", namespace: namespace.name, member, records })
+  })
+
+  const differences = Differences.make({
+    ticks: time.ticks,
+    namespaces: host.namespaces,
+    report: (to, detail) => multicaster.send(to, { _tag: "ERROR", reason: "options", detail: detail.slice(0, 512) }),
+    publish,
+    warn: (message) => log.say("Warn", "sizing", message)
   })
 
   const clocks = OthersClocks.make({
@@ -243,8 +251,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
 
   const onSummaries = (
     member: Membership.Member,
-    list: ReadonlyArray<NamespaceSummary>,
-    now: number
+    list: ReadonlyArray<NamespaceSummary>
   ): void => {
     member.told = true
     let caughtUp = false
@@ -255,38 +262,9 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
       caughtUp ||= summary.caughtUp && before?.caughtUp === false
       const namespace = host.namespaces.get(summary.name)
       if (namespace === undefined) continue
-      const differs = summary.fingerprint !== namespace.fingerprint
-      if (differs && !namespace.refusedMembers.has(member.id)) {
-        namespace.refusedMembers.add(member.id)
-        const detail = `namespace ${JSON.stringify(summary.name)} is open here with ${namespace.fingerprint}, at ${
-          member.id.slice(0, 8)
-        } with ${summary.fingerprint}`
-        publish({ type: "conflict", namespace: summary.name, member: member.id, detail })
-        report(member, "options", detail, now)
-      } else if (!differs) {
-        namespace.refusedMembers.delete(member.id)
-        if (summary.sizing !== namespace.sizing && before?.sizing !== summary.sizing) {
-          log.say(
-            "Warn",
-            "sizing",
-            `McCache: namespace ${
-              JSON.stringify(summary.name)
-            } has ${namespace.sizing} here, ${summary.sizing} at member ${
-              member.id.slice(0, 8)
-            }: give it the same sizes and ttl at every member`
-          )
-        }
-        antiEntropy.onSummary(member, summary)
-      }
+      if (differences.onSummary(namespace, member, summary, before)) antiEntropy.onSummary(member, summary)
     }
     if (caughtUp) multicaster.caughtUp(member.id)
-  }
-
-  /** Tells a member why it is refused, at most once a second. */
-  const report = (to: Destination, reason: "clock" | "options", detail: string, now: number): void => {
-    if (now < (errorDue.get(to.id) ?? 0)) return
-    errorDue.set(to.id, now + 1_000)
-    multicaster.send(to, { _tag: "ERROR", reason, detail: detail.slice(0, 512) })
   }
 
   const remove = (member: Membership.Member, type: "left" | "removed"): void => {
@@ -294,9 +272,8 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
     const clean = type === "left" && !host.listener().hasGap()
     membership.members.delete(member.id)
     welcomes.delete(member.id)
-    errorDue.delete(member.id)
     refusedTicks.delete(member.id)
-    for (const namespace of host.namespaces.values()) namespace.refusedMembers.delete(member.id)
+    differences.onLeft(member)
     host.listener().forget(member.id)
     requests.onLeft(member.id)
     antiEntropy.onLeft(member.id, clean)
@@ -367,14 +344,14 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
         clocks.note(member, operation)
         if (operation.floor > host.floor()) host.clearAll(operation.floor)
         // Announcements between heartbeats tell nothing of namespaces.
-        if (!operation.asks) onSummaries(member, operation.namespaces, now)
+        if (!operation.asks) onSummaries(member, operation.namespaces)
         return
       }
       case "WELCOME":
         joining.welcomed(operation.members)
         isReady(member, operation.ready)
         if (operation.floor > host.floor()) host.clearAll(operation.floor)
-        onSummaries(member, operation.namespaces, now)
+        onSummaries(member, operation.namespaces)
         return
       case "JOIN":
         // It was met, and still announces itself, without ever having acknowledged anything: our proof may have been lost. It

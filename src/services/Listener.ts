@@ -14,7 +14,7 @@ import * as Framing from "../domain/Framing.ts"
 import type * as HybridClock from "../domain/HybridClock.ts"
 import type { McCacheError } from "../domain/McCacheError.ts"
 import type { MemberLabel } from "../domain/MemberLabel.ts"
-import type { Control, Operation, Proof } from "../domain/Operation.ts"
+import type { Control, Operation, Proof, Write } from "../domain/Operation.ts"
 import * as OperationCodec from "../domain/OperationCodec.ts"
 import * as Protocols from "../domain/Protocol.ts"
 import * as Reassembly from "../domain/Reassembly.ts"
@@ -71,6 +71,8 @@ export interface Host {
   readonly behind: (member: MemberId) => void
   /** A clear of all namespaces. False: refused, the stamp is too far ahead. */
   readonly clearAll: (clock: number) => boolean
+  /** A write of a namespace that is not open here, or of all. */
+  readonly overheard: (operation: Write) => void
   readonly witness: Witness | undefined
 }
 
@@ -233,13 +235,13 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<L
       case "DEL":
       case "CLEAR": {
         if (operation._tag === "CLEAR" && operation.namespace === "") {
-          if (host.clearAll(operation.clock)) return
+          if (host.clearAll(operation.clock)) return host.overheard(operation)
           counters.refused.clock++
           if (token !== undefined) token.refused = true
           return
         }
         const namespace = host.namespaces.get(operation.namespace)
-        if (namespace === undefined) return
+        if (namespace === undefined) return host.overheard(operation)
         if (namespace.refusedMembers.has(session.id)) {
           counters.refused.options++
           return

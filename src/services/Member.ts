@@ -16,7 +16,6 @@ import * as HybridClock from "../domain/HybridClock.ts"
 import type { Key } from "../domain/Key.ts"
 import * as McCacheError from "../domain/McCacheError.ts"
 import * as MemberIds from "../domain/MemberId.ts"
-import * as MemberLabel from "../domain/MemberLabel.ts"
 import * as NamespaceOptions from "../domain/NamespaceOptions.ts"
 import * as OperationCodec from "../domain/OperationCodec.ts"
 import type { Places } from "../domain/Outbox.ts"
@@ -24,7 +23,6 @@ import type { MemberId } from "../domain/Stamp.ts"
 import type { Actor, Loop } from "./Actor.ts"
 import { attempt } from "./Attempt.ts"
 import { CacheCore, closedError, requireKey } from "./CacheCore.ts"
-import type { ChangedSinceRead } from "./Changes.ts"
 import type { ClusterEvent } from "./ClusterEvent.ts"
 import { CoarseClock } from "./CoarseClock.ts"
 import * as Counters from "./Counters.ts"
@@ -37,29 +35,22 @@ import * as Listener from "./Listener.ts"
 import * as MemberTime from "./MemberTime.ts"
 import * as MetricRegistration from "./MetricRegistration.ts"
 import * as Multicaster from "./Multicaster.ts"
-import type { Host as NamespaceHost, Namespace } from "./Namespace.ts"
-import * as Namespaces from "./Namespace.ts"
+import type { Namespace } from "./Namespace.ts"
 import { Network } from "./Network.ts"
+import * as Observers from "./Observer.ts"
+import type { CacheOptions } from "./Opening.ts"
+import * as Opening from "./Opening.ts"
 import * as OperationLog from "./OperationLog.ts"
 import * as Reports from "./Reports.ts"
 import type { MemberMetrics } from "./Reports.ts"
 import * as Sealing from "./Sealing.ts"
 import * as TakeSpans from "./TakeSpans.ts"
-import * as ValueCodec from "./ValueCodec.ts"
 import type { Acknowledgement, Flushed, WaitOptions } from "./Waits.ts"
 import * as Waits from "./Waits.ts"
 import { Witness } from "./Witness.ts"
 
 /** This package's version, told to other members. */
 export const version = "0.1.0"
-
-/** What `cache(name, options)` takes. @category models */
-export interface CacheOptions<V> extends NamespaceOptions.NamespaceOptions {
-  /** The Schema of the values; without one, whatever the structured clone algorithm takes. */
-  readonly value?: ValueCodec.ValueSchema<V> | undefined
-  /** Called when another member changed a key that was looked up here not long ago. */
-  readonly onChange?: ((change: ChangedSinceRead) => void) | undefined
-}
 
 export interface Member {
   readonly id: MemberId
@@ -93,6 +84,8 @@ export interface Member {
   /** Ends at once, without a farewell, as a killed process does: a test hook. */
   readonly kill: Effect.Effect<void>
   readonly closed: () => boolean
+  /** Looks at the cluster, and writes into it, without opening namespaces: for tools. */
+  readonly observer: Observers.Observer
   /** The open namespaces: for checkers and tools. */
   readonly namespaces: () => ReadonlyMap<string, Namespace>
   /** The supervised fibers by name: a test hook. */
@@ -123,12 +116,12 @@ export const make = Effect.fnUntraced(function*(
   const keys = Redacted.value(configuration.cryptoKeys)
   const counters = Counters.make()
   const namespaces = new Map<string, Namespace>()
-  const cores = new Map<string, Opened>()
+  /** Those that only send (`Observer`), and all that send. */
+  const sending = new Map<string, Namespace>()
   const hybrid = HybridClock.make({ clockAheadMillisMax: protocol.clockAheadMillisMax })
   const places: Places = { last: 0 }
   const events = yield* PubSub.sliding<ClusterEvent>(eventsCapacity)
   const datagramBytesMax = Math.min(configuration.packetMtu ?? network.datagramBytesMax, network.datagramBytesMax)
-  const broken = new Map<string, Array<number>>()
   let floor = 0
   let closed = false
   let listener: Listener.Listener | undefined
@@ -189,7 +182,7 @@ export const make = Effect.fnUntraced(function*(
     network,
     datagramBytesMax,
     places,
-    namespaces,
+    namespaces: sending,
     alone: () => housekeeper?.alone() ?? false,
     ready: () => housekeeper?.ready() ?? false,
     floor: () => floor,
@@ -197,7 +190,7 @@ export const make = Effect.fnUntraced(function*(
     isReady: (id) => {
       const member = housekeeper?.membership.members.get(id)
       if (member === undefined || !member.ready) return false
-      for (const [name, summary] of member.summaries) if (!summary.caughtUp && namespaces.has(name)) return false
+      for (const [name, summary] of member.summaries) if (!summary.caughtUp && sending.has(name)) return false
       return true
     }
   }).pipe(Scope.provide(scope))
@@ -231,6 +224,7 @@ export const make = Effect.fnUntraced(function*(
         namespace.replica.floor = 0
         keeper.restart(namespace)
       }
+      if (opening.restartDetached()) waits.lost()
     },
     publish: (event) => void PubSub.publishUnsafe(events, event)
   }).pipe(Scope.provide(scope))
@@ -259,6 +253,7 @@ export const make = Effect.fnUntraced(function*(
     gap: keeper.gap,
     behind: keeper.behind,
     clearAll,
+    overheard: (write) => observer.overheard(write),
     witness
   }).pipe(
     Scope.provide(scope),
@@ -266,73 +261,25 @@ export const make = Effect.fnUntraced(function*(
   )
   listener = ears
 
-  // ------------------------------------------------------------------------------------------------ namespaces
-
-  const namespaceHost = (callbackWindowMillis: number): NamespaceHost => ({
+  const opening = Opening.make({
     self,
+    configuration,
     time,
     clock: hybrid,
     counters,
     places,
-    callbackWindowMillis,
     witness,
-    wakeMulticaster: multicaster.wake,
-    overflowed: multicaster.skip,
+    context,
+    scope,
+    open: namespaces,
+    all: sending,
+    floor: () => floor,
+    closed: () => closed,
     settled: ears.settled,
-    broken: (namespace) => {
-      // Three broken folds in a minute, and the namespace stays empty: something is wrong that starting anew won't mend.
-      const now = time.ticks()
-      const times = [...(broken.get(namespace.name) ?? []).filter((at) => now - at < 60_000), now]
-      broken.set(namespace.name, times)
-      if (times.length < 3) keeper.restart(namespace)
-      else namespace.startAnew()
-    }
+    multicaster,
+    housekeeper: keeper,
+    opened: (namespace) => metering.opened(namespace)
   })
-
-  const open = <V>(name: string, options: CacheOptions<V>): CacheCore<V> => {
-    if (closed) throw closedError()
-    NamespaceOptions.requireName(name)
-    const known = cores.get(name)
-    if (known !== undefined) {
-      requireSame(configuration, name, known, options)
-      return known.core as unknown as CacheCore<V>
-    }
-    const settings = NamespaceOptions.resolve(configuration, options, name)
-    const fingerprint = NamespaceOptions.fingerprint(settings)
-    for (const member of keeper.membership.members.values()) {
-      const summary = member.summaries.get(name)
-      if (summary === undefined || summary.fingerprint === fingerprint) continue
-      throw McCacheError.make(
-        "OptionsConflict",
-        `Cache ${JSON.stringify(name)} asks for ${fingerprint}, but member ${
-          MemberLabel.of(member)
-        } has it open with ${summary.fingerprint}: use the same mode, collision and eviction at every member.`
-      )
-    }
-    const codec = options.value === undefined ? ValueCodec.structured<V>() : ValueCodec.ofSchema(options.value)
-    for (const warning of NamespaceOptions.warnings(options)) runLog(Effect.logWarning(`McCache: ${warning}`))
-    const namespace = Effect.runSyncWith(context)(
-      Namespaces.open(namespaceHost(settings.callbackWindowMillis), {
-        name,
-        options: settings,
-        ttlMillis: settings.ttlMillis,
-        fingerprint,
-        sizing: NamespaceOptions.sizing(settings),
-        onChange: options.onChange,
-        floor
-      }).pipe(Scope.provide(scope))
-    )
-    namespace.sentBefore = multicaster.highest()
-    namespaces.set(name, namespace)
-    keeper.opened(namespace)
-    metering.opened(namespace)
-    const core = new CacheCore<V>(namespace, codec, { time, counters, closed: () => closed })
-    // One map holds caches of all value types. Which a namespace has is what its opener says: nothing else can know.
-    cores.set(name, { core: core as unknown as CacheCore<never>, options: options as CacheOptions<never>, settings })
-    return core
-  }
-
-  const runLog = (effect: Effect.Effect<void>): void => void Effect.runForkWith(context)(effect)
 
   // ------------------------------------------------------------------------------------------------ reports
 
@@ -362,14 +309,17 @@ export const make = Effect.fnUntraced(function*(
     Reports.checksum(namespaces, time.now(), name, key)
 
   const waits = Waits.make({ protocol, places, multicaster, housekeeper: keeper, closed: () => closed })
-  const { gather, members, reset } = Gather.make({
+  const gathering = Gather.make({
     self: { id: self, ...label },
     protocol,
     network,
     multicaster,
     housekeeper: keeper,
+    namespaces,
     closed: () => closed
   })
+  const { gather, members, reset } = gathering
+  const observer = Observers.make({ gather: gathering, detached: opening.detach })
 
   const metering = MetricRegistration.make({ ...sources(), version, members }, configuration.cluster)
 
@@ -409,7 +359,7 @@ export const make = Effect.fnUntraced(function*(
   return {
     id: self,
     configuration,
-    cache: <V>(name = "default", options: CacheOptions<V> = {}) => open(name, options),
+    cache: <V>(name = "default", options: CacheOptions<V> = {}) => opening.open(name, options),
     clear: ({ name, node } = {}) => {
       if (node !== undefined) {
         return reset(node, name, () => {
@@ -466,6 +416,7 @@ export const make = Effect.fnUntraced(function*(
       return Effect.andThen(Scope.close(scope, Exit.void), PubSub.shutdown(events))
     }),
     closed: () => closed,
+    observer,
     namespaces: () => namespaces,
     fibers: allFibers
   }
@@ -484,25 +435,3 @@ const idleListener = {
 /** Looks again every few milliseconds. */
 const pollUntil = (condition: () => boolean): Effect.Effect<void> =>
   Effect.suspend(() => condition() ? Effect.void : Effect.andThen(Effect.sleep(5), pollUntil(condition)))
-
-/** An open namespace, with what it was asked for and what that came to. */
-interface Opened {
-  readonly core: CacheCore<never>
-  readonly options: CacheOptions<never>
-  readonly settings: NamespaceOptions.NamespaceSettings
-}
-
-/** Asking again for an open namespace must ask for the same; what is not asked for may be anything. */
-const requireSame = <V>(configuration: Configuration, name: string, known: Opened, asked: CacheOptions<V>): void => {
-  const { onChange, value } = asked
-  const option = value !== undefined && !Object.is(value, known.options.value)
-    ? "value"
-    : onChange !== undefined && onChange !== known.options.onChange
-    ? "onChange"
-    : NamespaceOptions.differing(configuration, known.settings, asked, name)
-  if (option === undefined) return
-  throw McCacheError.make(
-    "OptionsConflict",
-    `Cache ${JSON.stringify(name)} is open with another ${option}: open it once with its options, and then by name.`
-  )
-}

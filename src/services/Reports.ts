@@ -26,11 +26,31 @@ export interface QueueMetrics {
   readonly dropped: number
 }
 
+/** The options that a namespace is open with, and the clocks that a write of it must exceed. @category models */
+export interface OptionsReport {
+  readonly mode: number
+  readonly collision: string
+  readonly eviction: string
+  /** Entries. */
+  readonly max: number
+  /** Bytes of encoded keys and values. */
+  readonly size: number
+  /** The default time to live; 0 is for ever. */
+  readonly ttlMillis: number
+  /** The stamp of the newest clear, and that of the newest record that was forgotten. */
+  readonly floor: number
+  readonly forget: number
+}
+
 /** What this member counted. @category models */
 export interface MemberMetrics {
   readonly member: MemberId
   readonly label: string
+  /** The others that it knows of. */
+  readonly members: ReadonlyArray<{ readonly member: MemberId; readonly label: string; readonly suspect: boolean }>
   readonly namespaces: { readonly [name: string]: NamespaceMetrics }
+  /** By the names of the same namespaces. */
+  readonly options: { readonly [name: string]: OptionsReport }
   readonly process: ProcessUsage
   readonly queues: { readonly [actor: string]: QueueMetrics }
   readonly restarts: { readonly [fiber: string]: number }
@@ -100,7 +120,13 @@ export const metrics = (from: Sources, name?: string): MemberMetrics => {
   return {
     member: from.self,
     label: MemberLabel.of(host),
+    members: Array.from(housekeeper.membership.members.values(), (member) => ({
+      member: member.id,
+      label: MemberLabel.of(member),
+      suspect: member.suspect
+    })),
     namespaces: Object.fromEntries(chosen.map((namespace) => [namespace.name, metricsOf(namespace)])),
+    options: Object.fromEntries(chosen.map((namespace) => [namespace.name, optionsOf(namespace)])),
     process: host.usage(),
     queues: Object.fromEntries(actors.map((actor) => [actor.name, actor.depth()])),
     restarts: Object.fromEntries([...from.fibers].map(([fiber, { restarts }]) => [fiber, restarts()])),
@@ -146,6 +172,17 @@ export const metrics = (from: Sources, name?: string): MemberMetrics => {
     }
   }
 }
+
+const optionsOf = ({ options, replica, ttlMillis }: Namespace): OptionsReport => ({
+  mode: options.mode,
+  collision: options.collision,
+  eviction: options.eviction,
+  max: options.cacheMax,
+  size: options.cacheSizeBytes,
+  ttlMillis,
+  floor: replica.floor,
+  forget: replica.forget
+})
 
 /**
  * Of a key, a namespace, or all namespaces, each with its name. `undefined` for a key or a namespace that is not there.

@@ -509,7 +509,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "overflow not told",
     what: "When the outbox overflows the others must repair from this member.",
-    file: "src/services/Member.ts",
+    file: "src/services/Opening.ts",
     by: "test/simulation/waits.test.ts",
     find: `overflowed: multicaster.skip,`,
     replace: `overflowed: () => undefined,`,

@@ -7,7 +7,7 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type { Key } from "../../src/domain/Key.ts"
-import type { CacheOptions } from "../../src/services/Member.ts"
+import type { CacheOptions } from "../../src/services/Opening.ts"
 import { fails, pair, pairs } from "./support/Pair.ts"
 
 describe("cache", () => {
@@ -256,7 +256,8 @@ describe("members", () => {
         version: self.version,
         state: "self",
         lag: 0,
-        clockSkewMillis: 0
+        clockSkewMillis: 0,
+        differences: []
       })
       assert.deepInclude(other, { id: b.mccache.id, label: "b:2", state: "ready", lag: 0, version: self.version })
       assert.notStrictEqual(other.address, self.address)

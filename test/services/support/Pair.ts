@@ -9,7 +9,7 @@ import type { Reason } from "../../../src/domain/McCacheError.ts"
 import { McCacheError } from "../../../src/domain/McCacheError.ts"
 import * as Cluster from "../../../src/runtime/testing/Cluster.ts"
 import type { Cache } from "../../../src/services/Cache.ts"
-import type { CacheOptions } from "../../../src/services/Member.ts"
+import type { CacheOptions } from "../../../src/services/Opening.ts"
 
 /** Two members, with one namespace open at both: `options` at the writer, and at the reader where it has no others. */
 export const pair = Effect.fnUntraced(function*<V = unknown>(
