@@ -21,6 +21,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Options } from "./domain/Configuration.ts"
@@ -458,7 +459,11 @@ export const open = async (
     const context = await untraced.run(Layer.buildWithScope(telemetry, scope))
     const run = runWith(context)
     const member = await run(
-      Open.member(options, sources).pipe(Effect.provideContext(Context.add(context, Scope.Scope, scope)))
+      Open.member(options, sources).pipe(
+        // The standard output belongs to the program.
+        Effect.provideService(Logger.LogToStderr, true),
+        Effect.provideContext(Context.add(context, Scope.Scope, scope))
+      )
     )
     return new Standalone(member, release, { run, traced: telemetry !== Layer.empty })
   } catch (error) {

@@ -20,8 +20,10 @@ const deadlineMillis = 60_000
 const concurrency = 3
 /** What the blocks import beside McCache. */
 const packages = [
+  "@effect/opentelemetry",
   "@effect/platform-node",
   "@effect/vitest",
+  "@opentelemetry",
   "@types/node",
   "effect",
   "ioredis",

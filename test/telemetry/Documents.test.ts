@@ -1,12 +1,9 @@
 /** What docs/telemetry.md and the dashboard say is so: every metric that they name exists, with the attributes that they use. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Schema from "effect/Schema"
-import { execFile } from "node:child_process"
-import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { promisify } from "node:util"
 import { withTable } from "../../scripts/metrics-table.ts"
 import { definitions } from "../../src/services/MetricTable.ts"
 
@@ -160,38 +157,5 @@ describe("docs/telemetry.md", () => {
     const source = ["src/services/Waits.ts", "src/services/Cache.ts"].map(read).join("\n")
     const made = new Set([...source.matchAll(/withSpan\([^"]*"(McCache\.\w+)"/g)].map(([, name]) => name))
     assert.deepStrictEqual(named, [...made, ...kinds].sort())
-  })
-
-  it("has programs that type-check", async () => {
-    const project = mkdtempSync(join(tmpdir(), "mccache-telemetry-"))
-    try {
-      const programs = [...document.matchAll(/```ts\n(.*?)```/gs)].map(([, source]) => source)
-      assert.isAtLeast(programs.length, 7)
-      programs.forEach((source, index) => writeFileSync(join(project, `program-${index + 1}.ts`), source))
-      symlinkSync(join(root, "node_modules"), join(project, "node_modules"), "junction")
-      writeFileSync(join(project, "package.json"), JSON.stringify({ type: "module" }))
-      const doors = ["standalone", "testing", "telemetry", "prometheus"]
-      const compilerOptions = {
-        allowImportingTsExtensions: true,
-        lib: ["ES2024", "ESNext.Disposable"],
-        module: "NodeNext",
-        noEmit: true,
-        paths: {
-          mccache: [join(root, "src/index.ts")],
-          ...Object.fromEntries(doors.map((door) => [`mccache/${door}`, [join(root, `src/${door}.ts`)]]))
-        },
-        skipLibCheck: true,
-        strict: true,
-        target: "ES2024",
-        types: ["node"]
-      }
-      writeFileSync(join(project, "tsconfig.json"), JSON.stringify({ compilerOptions, include: ["*.ts"] }))
-      const tsc = join(root, "node_modules/typescript/bin/tsc")
-      await promisify(execFile)(process.execPath, [tsc, "--project", project]).catch((error) => {
-        throw new Error(`${error.stdout}${error.stderr}`)
-      })
-    } finally {
-      rmSync(project, { recursive: true, force: true })
-    }
   })
 })

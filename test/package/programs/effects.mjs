@@ -1,5 +1,5 @@
 /** An Effect program with all doors: a member on the real network, and two in a simulated cluster. Prints what it saw. */
-import { Effect, Schema } from "effect"
+import { Effect, Logger, Schema } from "effect"
 import * as TestClock from "effect/testing/TestClock"
 import { McCache } from "mccache"
 import { Cluster } from "mccache/testing"
@@ -28,4 +28,7 @@ const simulated = Effect.gen(function*() {
   return reader.getUnsafe("x")
 }).pipe(Effect.scoped, Effect.provide(TestClock.layer()))
 
-console.log(JSON.stringify({ ...(await Effect.runPromise(real)), simulated: await Effect.runPromise(simulated) }))
+// The standard output is for what it saw.
+const run = (program) => Effect.runPromise(program.pipe(Effect.provideService(Logger.LogToStderr, true)))
+
+console.log(JSON.stringify({ ...(await run(real)), simulated: await run(simulated) }))
