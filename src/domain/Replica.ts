@@ -437,7 +437,9 @@ const clear = (self: Replica, event: Extract<Event, { readonly _tag: "Clear" }>)
     release(self, record)
     if (record.kind === "entry") self.observer.removed(record, "clear", event.clock, event.origin)
   }
-  return known ? "superseded" : "cleared"
+  if (known) return "superseded"
+  self.observer.cleared?.(event.clock, event.origin)
+  return "cleared"
 }
 
 // -------------------------------------------------------------------------------------------------- time

@@ -13,6 +13,8 @@ export interface Observer {
   readonly removed: (entry: Entry, reason: Removal, clock: number, origin: Origin) => void
   /** A tombstone had to go: by budget, by age, by repair, for what is not held here, or for a collision. */
   readonly forgot?: ((tombstone: Tombstone) => void) | undefined
+  /** The floor rose: what was at or below it is gone. */
+  readonly cleared?: ((clock: number, origin: Origin) => void) | undefined
   /** Two members wrote the key under one clock value: `writer` is whose record stays, `collisionWriter` for nobody's. */
   readonly collided: (key: Key, clock: number, origin: Origin, writer: MemberId) => void
   /** For witnesses: every event, when it was folded or was not. */

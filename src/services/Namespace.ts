@@ -149,6 +149,7 @@ export class Namespace {
     this.replica = Replica.make(settings.options, host.clock, {
       put: (entry, previous, origin) => this.#put(entry, previous, origin),
       removed: (entry, reason, clock, origin) => this.#removed(entry, reason, clock, origin),
+      cleared: (clock, origin) => this.#cleared(clock, origin),
       forgot: (tombstone) => this.#goneUnsent(tombstone),
       collided: (key, clock, origin, writer) => this.#collided(key, clock, origin, writer),
       folded: witness && ((event, outcome) => witness.folded(host.self, this, event, outcome))
@@ -263,7 +264,10 @@ export class Namespace {
     }, now)
     if (outcome !== "stored") return false
     // In mode 2 values never travel and a fill changes nothing for the others.
-    if (this.options.mode !== 2) this.#send(key, now)
+    if (this.options.mode === 2) return true
+    // The oldest of a full cache by the time that it was computed, it went at once: what it made old elsewhere must go, too.
+    if (Replica.record(this.replica, key)?.kind !== "entry") this.goneUnsent.set(key, filling.clock)
+    this.#send(key, now)
     return true
   }
 
@@ -422,6 +426,11 @@ export class Namespace {
    */
   #goneUnsent({ clock, key, writer }: Record.Record): void {
     if (writer === this.#host.self && this.outbox.has(key)) this.goneUnsent.set(key, clock)
+  }
+
+  /** Another's clear removed what was not sent yet. Who waits for that to be applied waits until the others have heard of the clear. */
+  #cleared(clock: number, origin: Replica.Origin): void {
+    if (origin !== "local" && this.outbox.size > 0) this.outbox.addClear(clock)
   }
 
   #collided(key: Key, clock: number, origin: Replica.Origin, writer: MemberId): void {

@@ -507,6 +507,24 @@ export const mutants: ReadonlyArray<Mutant> = [
     invariants: [4]
   },
   {
+    name: "computed and gone at once, untold",
+    what: "What a computation made old elsewhere goes, also where its result found no room.",
+    file: "src/services/Namespace.ts",
+    by: "test/simulation/waits.test.ts",
+    find: `if (Replica.record(this.replica, key)?.kind !== "entry") this.goneUnsent.set(key, filling.clock)`,
+    replace: ``,
+    invariants: [9]
+  },
+  {
+    name: "clear that removed the unsent not told",
+    what: "A flush covers what another's clear removed before it was sent.",
+    file: "src/services/Namespace.ts",
+    by: "test/simulation/waits.test.ts",
+    find: `if (origin !== "local" && this.outbox.size > 0) this.outbox.addClear(clock)`,
+    replace: ``,
+    invariants: [9]
+  },
+  {
     name: "overflow not told",
     what: "When the outbox overflows the others must repair from this member.",
     file: "src/services/Opening.ts",

@@ -308,6 +308,59 @@ describe("flush", () => {
       assert.isUndefined(seen)
     }).pipe(Effect.scoped))
 
+  it.effect("does not pass what was computed and went at once, as all else was newer: what it made old goes", () =>
+    Effect.gen(function*() {
+      const cluster = yield* Cluster.make({
+        options: { cacheTtl: 0, cacheMax: 2, protocol: { suspectMillis: 5_000 } },
+        faults: { delay: { minMillis: 1, maxMillis: 2 } }
+      })
+      const [a, b] = [yield* cluster.join("a"), yield* cluster.join("b")]
+      const [cache, other] = [a, b].map(({ member }) => member.cache<string>("n"))
+      yield* cluster.advance("2 seconds")
+      cluster.hub.block("b", "a")
+      other.set("k", "older")
+      yield* cluster.advance(10)
+      const fill = cache.beginFill("k")
+      for (const key of ["x", "y"]) cache.set(key, "newest")
+      fill.store("newer")
+      fill.end()
+      assert.isFalse(cache.has("k"))
+      // Else they would take its place there, too.
+      for (const key of ["x", "y"]) cache.delete(key)
+      cluster.heal()
+      let seen: string | undefined = "not flushed"
+      yield* Effect.forkChild(Effect.tap(a.mccache.flush(), () =>
+        Effect.sync(() => {
+          seen = other.peek("k")
+        })))
+      yield* cluster.advance("3 seconds")
+      assert.isUndefined(seen)
+    }).pipe(Effect.scoped))
+
+  it.effect("does not pass a write that another's clear removed before it was sent: the clear is told, too", () =>
+    Effect.gen(function*() {
+      const cluster = yield* Cluster.make({
+        options: { cacheTtl: 0 },
+        faults: { delay: { minMillis: 1, maxMillis: 2 } }
+      })
+      const [a, b] = [yield* cluster.join("a"), yield* cluster.join("b")]
+      const [cache, other] = [a, b].map(({ member }) => member.cache<string>("n"))
+      yield* cluster.advance("2 seconds")
+      other.set("k", "older")
+      yield* cluster.advance("1 second")
+      // In one turn: a heartbeat tells of a clear that nobody else has heard of.
+      cache.set("k", "newer")
+      a.member.namespaces().get("n")?.clearWith((cache.metadata("k")?.stamp.clock ?? 0) + 1)
+      assert.isFalse(cache.has("k"))
+      let seen: string | undefined = "not flushed"
+      yield* Effect.forkChild(Effect.tap(a.mccache.flush(), () =>
+        Effect.sync(() => {
+          seen = other.peek("k")
+        })))
+      yield* cluster.advance("1 second")
+      assert.isUndefined(seen)
+    }).pipe(Effect.scoped))
+
   it.effect("does not pass what an overflow of the outbox dropped: what it made old goes", () =>
     Effect.gen(function*() {
       const cluster = yield* Cluster.make({

@@ -74,6 +74,8 @@ export class World {
   readonly #births: Array<Birth> = [{ key: -1, clock: 0, writer: "", step: 0, fill: false }]
   /** Stamps that were given out, `clock/writer`, and in which step. */
   readonly #stamps = new Map<string, number>()
+  /** The steps of clears, by clock. */
+  readonly #clears = new Map<number, number>()
   /** The greatest of sets and deletes, by key. */
   readonly #newest: Stamps = []
   /** Those of values. */
@@ -150,8 +152,11 @@ export class World {
         namespace.delete(this.keys[action.key])
         raise(this.#newest, action.key, { clock: namespace.replica.clock.last, writer: member.id })
         return this.#issued(namespace.replica.clock.last, member)
-      case "clear":
-        return this.#issued(namespace.clear(), member)
+      case "clear": {
+        const clock = namespace.clear()
+        this.#clears.set(clock, this.#step)
+        return this.#issued(clock, member)
+      }
       case "read":
         const entry = Replica.peek(namespace.replica, this.keys[action.key], member.now())
         if (entry !== undefined) Replica.use(namespace.replica, entry)
@@ -236,6 +241,11 @@ export class World {
     return undefined
   }
 
+  /** In which step the stamp of an event was given out. Whom a clear reached tells it, too, if something unsent went with it. */
+  #stepOf({ _tag, clock, writer }: Replica.Event): number | undefined {
+    return this.#stamps.get(`${clock}/${writer}`) ?? (_tag === "Clear" ? this.#clears.get(clock) : undefined)
+  }
+
   #born(key: number, clock: number, member: Member, fill: boolean): string | undefined {
     this.#births.push({ key, clock, writer: member.id, step: this.#step, fill })
     this.#values.add(`${clock}/${member.id}`)
@@ -256,7 +266,7 @@ export class World {
     }
     this.count(event._tag)
     this.sent.set(id, { event, from: member, reached: new Set([member]) })
-    if (event.writer === Stamp.collisionWriter || this.#stamps.has(`${event.clock}/${event.writer}`)) return undefined
+    if (event.writer === Stamp.collisionWriter || this.#stepOf(event) !== undefined) return undefined
     return `${member.name} sent ${event._tag} under a stamp that nobody gave out: ${Stamp.format(event)}`
   }
 
@@ -272,7 +282,7 @@ export class World {
     if (outcome !== "refused") sent.reached.add(member)
     if (this.setup.mode === 2 && this.#alike && outcome !== "refused") {
       const { written } = member.knowledge
-      const step = this.#stamps.get(`${event.clock}/${event.writer}`) ?? 0
+      const step = this.#stepOf(event) ?? 0
       for (const [index, key] of this.keys.entries()) {
         if (event._tag === "Clear" || event.key === key) written[index] = Math.max(written[index] ?? 0, step)
       }
