@@ -11,6 +11,7 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import { randomBytes } from "node:crypto"
 import { version } from "../services/Member.ts"
+import { top } from "./cli/Top.ts"
 import { McCache } from "./McCache.ts"
 import * as Ping from "./Ping.ts"
 import * as Settings from "./Settings.ts"
@@ -75,7 +76,7 @@ const hops = Command.make("hops", { host }, (options) => Effect.flatMap(Ping.hop
 
 const root = Command.make("mccache").pipe(
   Command.withDescription("Look at a McCache cluster"),
-  Command.withSubcommands([key, config, members, metrics, checksum, mtu, hops])
+  Command.withSubcommands([key, config, members, metrics, checksum, mtu, hops, top])
 )
 
 /** Runs the command with the arguments of the process. */
