@@ -11,9 +11,9 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import { randomBytes } from "node:crypto"
 import { version } from "../services/Member.ts"
+import { hops, mtu } from "./cli/Path.ts"
 import { top } from "./cli/Top.ts"
 import { McCache } from "./McCache.ts"
-import * as Ping from "./Ping.ts"
 import * as Settings from "./Settings.ts"
 
 const print = (value: unknown): Effect.Effect<void> => Console.log(JSON.stringify(value, undefined, 2))
@@ -63,16 +63,6 @@ const checksum = Command.make("checksum", { name, node }, (options) =>
       print
     )
   )).pipe(Command.withDescription("Print the checksums of the members"))
-
-const host = Argument.String("ip").pipe(Argument.withDescription("An IPv4 or IPv6 address"))
-
-const mtu = Command.make("mtu", { host }, (options) => Effect.flatMap(Ping.mtu(options.host), print)).pipe(
-  Command.withDescription("Print the largest UDP payload that reaches an address in one piece")
-)
-
-const hops = Command.make("hops", { host }, (options) => Effect.flatMap(Ping.hops(options.host), print)).pipe(
-  Command.withDescription("Print the hops to an address")
-)
 
 const root = Command.make("mccache").pipe(
   Command.withDescription("Look at a McCache cluster"),
