@@ -11,6 +11,7 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import { randomBytes } from "node:crypto"
 import { version } from "../services/Member.ts"
+import { doctor } from "./cli/Doctor.ts"
 import { hops, mtu } from "./cli/Path.ts"
 import { top } from "./cli/Top.ts"
 import { McCache } from "./McCache.ts"
@@ -66,7 +67,7 @@ const checksum = Command.make("checksum", { name, node }, (options) =>
 
 const root = Command.make("mccache").pipe(
   Command.withDescription("Look at a McCache cluster"),
-  Command.withSubcommands([key, config, members, metrics, checksum, mtu, hops, top])
+  Command.withSubcommands([key, config, members, metrics, checksum, mtu, hops, top, doctor])
 )
 
 /** Runs the command with the arguments of the process. */
