@@ -123,9 +123,12 @@ export const route: Check = ({ heard, host: { platform, routes }, interface: cho
     ? `The routing table refuses ${group}.`
     : `The routing table sends ${group} out by ${first.device}.`
   const works = heard !== undefined && ownHeard(heard.self, heard.senders) > 0
-  const advice = `${
-    found.family === "IPv6" ? "ip -6 route add ff00::/8" : "ip route add 224.0.0.0/4"
-  } dev ${chosen.name}`
+  // To Linux, a route by loopback to what is not of this host is a refusal, unless it is of the type `local`.
+  const advice = found.family === "IPv4"
+    ? `ip route add 224.0.0.0/4 dev ${chosen.name}`
+    : chosen.loopback
+    ? `ip -6 route add local ff00::/8 dev ${chosen.name}, or use IPv4 on this host.`
+    : `ip -6 route add multicast ff00::/8 dev ${chosen.name} table local`
   // Sockets name their interface, and Linux then takes a group to be on its link, whatever the table says.
   if (works && (chosen.loopback || first !== undefined)) {
     return finding("route", "ok", `${what} McCache names ${chosen.name} itself, and what it sent arrived.`)

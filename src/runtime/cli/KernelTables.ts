@@ -34,7 +34,8 @@ export const routes6 = (text: string): ReadonlyArray<Route> =>
   rows(text).flatMap((fields) => {
     if (fields.length < 10 || !/^[0-9a-f]{32}$/i.test(fields[0])) return []
     const bits = parseInt(fields[8], 16)
-    return (bits & upFlag) === 0 ? [] : [{
+    // What refuses is not up.
+    return (bits & (upFlag | rejectFlag)) === 0 ? [] : [{
       device: fields[9],
       network: BigInt(`0x${fields[0]}`),
       prefixBits: parseInt(fields[1], 16),
