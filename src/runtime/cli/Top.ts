@@ -2,6 +2,7 @@
  * `mccache top`: a live view of a cluster. A thin loop around `TopFigures` and `TopScreen`: it joins as an observer that opens no
  * namespace, asks all members for their metrics once a second, and takes the digests that their heartbeats carry anyway.
  */
+import type * as Cause from "effect/Cause"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as TerminalCapabilities from "effect/cli/TerminalCapabilities"
@@ -19,6 +20,7 @@ import type { Options } from "../../domain/Configuration.ts"
 import type { McCacheError } from "../../domain/McCacheError.ts"
 import type { Member } from "../../services/Member.ts"
 import * as Open from "../Open.ts"
+import * as Cells from "./Cells.ts"
 import * as ClusterFlags from "./ClusterFlags.ts"
 import * as Failure from "./Failure.ts"
 import * as FullScreen from "./FullScreen.ts"
@@ -85,7 +87,7 @@ const once = Effect.fnUntraced(function*(member: Member, json: boolean) {
     return Effect.succeed(samples < onceSamplesMax && !(samples > 1 && isWhole(seen)))
   })
   if (last === undefined) return
-  const { figures, sample: { metrics } } = last
+  const { figures } = last
   if (json) {
     yield* Console.log(JSON.stringify({ cluster: member.configuration.cluster, ...figures }, undefined, 2))
   } else {
@@ -102,8 +104,12 @@ const once = Effect.fnUntraced(function*(member: Member, json: boolean) {
     const { canColor } = yield* TerminalCapabilities.TerminalCapabilities
     yield* Console.log(lines.map((line) => FullScreen.paint(line, canColor).trimEnd()).join("\n"))
   }
-  if (metrics.missing.length === 0) return
-  yield* Console.error(`These members did not answer within ${answerMillisMax} ms: ${metrics.missing.join(", ")}`)
+  // Who left while it was asked is no member any more.
+  const silent = figures.members.filter(({ entries }) => entries === undefined).map(({ label }) => label)
+  if (silent.length === 0) return
+  yield* Console.error(
+    `These members did not answer within ${answerMillisMax} ms: ${silent.map(Cells.clean).join(", ")}`
+  )
   return yield* new Failure.Failure({ exitCode: Failure.unanswered })
 })
 
@@ -159,6 +165,8 @@ const live = Effect.fnUntraced(function*(member: Member, warnings: Queue.Dequeue
   const { canColor } = yield* TerminalCapabilities.TerminalCapabilities
   const hasKeys = yield* stdio.stdinIsTerminal
   const sizes = yield* terminal.size
+  // From here on Control-C is a key, before there is a screen that it could leave as it is.
+  const input = hasKeys ? yield* terminal.readInput : undefined
   const past: Array<TopFigures.Figures> = []
   let size: Terminal.Size = { columns: yield* terminal.columns, rows: yield* terminal.rows }
   let choice: Choice = { sort: "member", reverse: false, scroll: 0 }
@@ -190,24 +198,24 @@ const live = Effect.fnUntraced(function*(member: Member, warnings: Queue.Dequeue
     yield* draw
   }))
 
-  const keys = Effect.gen(function*() {
-    const input = yield* terminal.readInput
-    for (;;) {
-      const { key } = yield* Queue.take(input)
-      if (key.name === "q") return
-      const figures = past.at(-1)
-      const before = choice
-      choice = press(choice, key.name, figures === undefined ? 0 : TopScreen.scrollMax(figures, view()))
-      if (choice !== before) yield* draw
-    }
-  })
+  const keys = (input: Queue.Dequeue<Terminal.UserInput, Cause.Done>) =>
+    Effect.gen(function*() {
+      for (;;) {
+        const { key } = yield* Queue.take(input)
+        if (key.name === "q") return
+        const figures = past.at(-1)
+        const before = choice
+        choice = press(choice, key.name, figures === undefined ? 0 : TopScreen.scrollMax(figures, view()))
+        if (choice !== before) yield* draw
+      }
+    })
 
   yield* FullScreen.open
   yield* draw
   yield* Effect.raceAllFirst([
     sampling,
     resizing,
-    ...hasKeys ? [keys] : []
+    ...input === undefined ? [] : [keys(input)]
   ]).pipe(
     // The terminal's own keys to quit, Escape and Control-C, end its queue.
     Effect.catchTag("Done", () => Effect.void)
