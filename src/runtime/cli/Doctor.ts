@@ -54,7 +54,6 @@ const settingsOf = (
     keys: Redacted.value(configuration.cryptoKeys).length,
     insecure: configuration.insecure,
     packetBytes: packetMtu ?? (loopback ? Open.loopbackDatagramBytesDefault : Open.datagramBytesDefault),
-    packetBytesSet: packetMtu !== undefined,
     receiveBufferBytes: protocol.receiveBufferBytes,
     clockKeepMillis: protocol.clockKeepMillis,
     clockAheadMillisMax: protocol.clockAheadMillisMax,

@@ -14,9 +14,8 @@ export interface SettingsFacts {
   readonly interface: string
   readonly keys: number
   readonly insecure: boolean
-  /** The whole UDP payload in bytes, and whether it was set. */
+  /** The whole UDP payload in bytes. */
   readonly packetBytes: number
-  readonly packetBytesSet: boolean
   readonly receiveBufferBytes: number
   readonly clockKeepMillis: number
   readonly clockAheadMillisMax: number

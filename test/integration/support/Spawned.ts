@@ -29,7 +29,7 @@ export const run = (
   act?: (out: string, write: (keys: string) => void, kill: (signal: NodeJS.Signals) => void) => void
 ): Promise<Ended> =>
   new Promise((resolve, reject) => {
-    const child = spawn(program, args, { env, timeout: 60_000, killSignal: "SIGKILL" })
+    const child = spawn(program, args, { env, timeout: 110_000, killSignal: "SIGKILL" })
     let out = ""
     let err = ""
     child.stdout.setEncoding("utf8").on("data", (text: string) => {

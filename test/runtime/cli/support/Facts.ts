@@ -12,7 +12,6 @@ export const settings: SettingsFacts = {
   keys: 1,
   insecure: false,
   packetBytes: 1_472,
-  packetBytesSet: false,
   receiveBufferBytes: 4_194_304,
   clockKeepMillis: 125,
   clockAheadMillisMax: 500,
