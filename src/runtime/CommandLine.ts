@@ -2,7 +2,6 @@
  * The `mccache` command: keys, the effective configuration, and a running cluster, which it joins for a moment as an observer.
  * The commands are in `cli/`, one a file; this is the list of them, and how the command ends.
  */
-import * as Argument from "effect/cli/Argument"
 import * as CliError from "effect/cli/CliError"
 import * as Command from "effect/cli/Command"
 import * as Console from "effect/Console"
@@ -14,6 +13,7 @@ import { McCacheError } from "../domain/McCacheError.ts"
 import { version } from "../services/Member.ts"
 import * as Checksums from "./cli/Checksums.ts"
 import * as Clear from "./cli/Clear.ts"
+import { doctor } from "./cli/Doctor.ts"
 import * as EffectiveConfig from "./cli/EffectiveConfig.ts"
 import * as Entries from "./cli/Entries.ts"
 import * as Failure from "./cli/Failure.ts"
@@ -21,19 +21,10 @@ import * as Keys from "./cli/Keys.ts"
 import * as Members from "./cli/Members.ts"
 import * as Metrics from "./cli/Metrics.ts"
 import * as NewKey from "./cli/NewKey.ts"
+import { hops, mtu } from "./cli/Path.ts"
+import { top } from "./cli/Top.ts"
 import * as Watch from "./cli/Watch.ts"
-import * as Ping from "./Ping.ts"
 import { stress, stressMember } from "./stress/StressCommand.ts"
-
-const host = Argument.String("ip").pipe(Argument.withDescription("An IPv4 or IPv6 address"))
-
-const mtu = Command.make("mtu", { host }, (options) => Effect.flatMap(Ping.mtu(options.host), Console.log)).pipe(
-  Command.withDescription("Print the largest UDP payload that reaches an address in one piece")
-)
-
-const hops = Command.make("hops", { host }, (options) => Effect.flatMap(Ping.hops(options.host), Console.log)).pipe(
-  Command.withDescription("Print the hops to an address")
-)
 
 const root = Command.make("mccache").pipe(
   Command.withDescription("Look at a McCache cluster and change what it holds"),
@@ -47,6 +38,8 @@ const root = Command.make("mccache").pipe(
     ...Entries.commands,
     Clear.command,
     Watch.command,
+    top,
+    doctor,
     mtu,
     hops,
     stress,

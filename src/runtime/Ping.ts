@@ -73,10 +73,16 @@ export const parse = (text: string): Outcome => {
   return /\d bytes from /i.test(text) ? { _tag: "Reply" } : { _tag: "Lost" }
 }
 
-interface Probe {
+/** An echo request. */
+export interface Probe {
   readonly payloadBytes: number
   readonly hops?: number | undefined
 }
+
+/** Hears of each probe before it is sent: a search may take half a minute. @category services */
+export const Progress = Context.Reference<(probe: Probe) => Effect.Effect<void>>("mccache/runtime/Ping/Progress", {
+  defaultValue: () => () => Effect.void
+})
 
 /** The parameters of one echo request of a whole payload, in one piece, for `ping` of the platform. */
 export const command = (platform: string, ip: string, probe: Probe): readonly [string, ReadonlyArray<string>] => {
@@ -103,9 +109,11 @@ const ping = Effect.fnUntraced(function*(
   probe: Probe
 ): Effect.fn.Return<Exclude<Outcome, { readonly _tag: "Refused" }>, McCacheError.McCacheError> {
   const spawner = yield* Spawner
+  const progress = yield* Progress
   const [program, parameters] = command(spawner.platform, ip, probe)
   let outcome: Outcome = { _tag: "Lost" }
   for (let attempt = 0; attempt < attempts && outcome._tag === "Lost"; attempt++) {
+    yield* progress(probe)
     const output = yield* spawner.run(program, parameters)
     if (output.missing) {
       return yield* McCacheError.make(

@@ -17,6 +17,7 @@ import type { Key } from "../domain/Key.ts"
 import * as McCacheError from "../domain/McCacheError.ts"
 import * as MemberIds from "../domain/MemberId.ts"
 import * as NamespaceOptions from "../domain/NamespaceOptions.ts"
+import type { NamespaceSummary } from "../domain/Operation.ts"
 import * as OperationCodec from "../domain/OperationCodec.ts"
 import type { Places } from "../domain/Outbox.ts"
 import type { MemberId } from "../domain/Stamp.ts"
@@ -86,6 +87,8 @@ export interface Member {
   readonly closed: () => boolean
   /** Looks at the cluster, and writes into it, without opening namespaces: for tools. */
   readonly observer: Observers.Observer
+  /** What the others told of their namespaces in heartbeats, by member and name: for tools. */
+  readonly summaries: () => ReadonlyMap<MemberId, ReadonlyMap<string, NamespaceSummary>>
   /** The open namespaces: for checkers and tools. */
   readonly namespaces: () => ReadonlyMap<string, Namespace>
   /** The supervised fibers by name: a test hook. */
@@ -417,6 +420,7 @@ export const make = Effect.fnUntraced(function*(
     }),
     closed: () => closed,
     observer,
+    summaries: () => new Map([...keeper.membership.members].map(([id, { summaries: told }]) => [id, new Map(told)])),
     namespaces: () => namespaces,
     fibers: allFibers
   }

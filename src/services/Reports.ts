@@ -69,6 +69,8 @@ export interface MemberMetrics {
     readonly duplicates: number
     readonly receiveOverflow: number
     readonly sendFailures: number
+    /** Datagrams of this member's that the slowest of the others has not settled yet. */
+    readonly lagDatagrams: number
     readonly windowDatagrams: number
     readonly creditDatagrams: number
     readonly retainedBytes: number
@@ -142,6 +144,10 @@ export const metrics = (from: Sources, name?: string): MemberMetrics => {
       duplicates: counters.duplicates,
       receiveOverflow: drops.receiveOverflow,
       sendFailures: drops.sendFailures,
+      lagDatagrams: Math.max(
+        0,
+        ...[...housekeeper.membership.members.keys()].map((member) => multicaster.lagOf(member) ?? 0)
+      ),
       windowDatagrams: multicaster.windowDatagrams(),
       creditDatagrams: listener.creditDatagrams(),
       retainedBytes: multicaster.retainedBytes(),

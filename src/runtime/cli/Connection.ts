@@ -14,23 +14,12 @@ import type { Member } from "../../services/Member.ts"
 import * as HostProcessNode from "../HostProcessNode.ts"
 import * as Open from "../Open.ts"
 import * as Settings from "../Settings.ts"
+import * as ClusterFlags from "./ClusterFlags.ts"
 import { type CommandFailed, failure } from "./Failure.ts"
 import * as Times from "./Times.ts"
 
-/** What finds the cluster. The key comes from the environment only, where no list of processes shows it. */
 export const flags = {
-  cluster: Flag.String("cluster").pipe(
-    Flag.withDescription("The cluster's name (MCCACHE_CLUSTER)"),
-    Flag.optional
-  ),
-  interface: Flag.String("interface").pipe(
-    Flag.withDescription("The interface's address or name (MCCACHE_INTERFACE)"),
-    Flag.optional
-  ),
-  multicastIp: Flag.String("multicast-ip").pipe(
-    Flag.withDescription("The group's address and port (MCCACHE_MULTICAST_IP)"),
-    Flag.optional
-  ),
+  ...ClusterFlags.flags,
   timeout: Times.flag("timeout").pipe(
     Flag.withDescription("How long to wait for answers (default 2 s, for writes 5 s)"),
     Flag.optional
@@ -44,10 +33,7 @@ export const node = Flag.String("node").pipe(
   Flag.optional
 )
 
-export interface Connection {
-  readonly cluster: Option.Option<string>
-  readonly interface: Option.Option<string>
-  readonly multicastIp: Option.Option<string>
+export interface Connection extends ClusterFlags.Given {
   readonly timeout: Option.Option<Duration.Duration>
   readonly json: boolean
 }
@@ -65,11 +51,7 @@ export const bounds = (
 export const open = Effect.fnUntraced(function*(
   connection: Connection
 ): Effect.fn.Return<Member, McCacheError, Scope.Scope> {
-  const { configuration } = yield* Settings.load({
-    cluster: Option.getOrUndefined(connection.cluster),
-    interface: Option.getOrUndefined(connection.interface),
-    multicastIp: Option.getOrUndefined(connection.multicastIp)
-  })
+  const { configuration } = yield* Settings.load(ClusterFlags.options(connection))
   const { layer } = yield* Open.network(configuration, {})
   const context = yield* Layer.build(Layer.merge(layer, HostProcessNode.layer))
   const member = yield* Members.make(configuration).pipe(Effect.provide(context))
