@@ -89,6 +89,8 @@ export interface Member {
   readonly observer: Observers.Observer
   /** What the others told of their namespaces in heartbeats, by member and name: for tools. */
   readonly summaries: () => ReadonlyMap<MemberId, ReadonlyMap<string, NamespaceSummary>>
+  /** When another member was met, in ticks: one that was removed is met anew. For checkers. */
+  readonly metTicks: (id: MemberId) => number | undefined
   /** The open namespaces: for checkers and tools. */
   readonly namespaces: () => ReadonlyMap<string, Namespace>
   /** The supervised fibers by name: a test hook. */
@@ -421,6 +423,7 @@ export const make = Effect.fnUntraced(function*(
     closed: () => closed,
     observer,
     summaries: () => new Map([...keeper.membership.members].map(([id, { summaries: told }]) => [id, new Map(told)])),
+    metTicks: (id) => keeper.membership.members.get(id)?.metMillis,
     namespaces: () => namespaces,
     fibers: allFibers
   }

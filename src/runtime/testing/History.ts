@@ -373,7 +373,12 @@ export interface Barrier {
   readonly life: Life
   readonly own: ReadonlyMap<Key, Own>
   readonly floor: number
-  readonly awaited: ReadonlyArray<{ readonly node: Node; readonly namespace: Namespace; readonly life: Life }>
+  readonly awaited: ReadonlyArray<{
+    readonly node: Node
+    readonly namespace: Namespace
+    readonly life: Life
+    readonly metTicks: number
+  }>
 }
 
 const namespaceOf = (history: History, node: Node): Namespace | undefined =>
@@ -384,7 +389,6 @@ export const barrier = (history: History, cluster: Cluster, writer: Node): Barri
   const namespace = namespaceOf(history, writer)
   if (namespace === undefined) return undefined
   const life = history.lifeOf(writer, namespace)
-  const known = new Set(writer.member.members().map(({ id }) => id))
   return {
     writer,
     life,
@@ -393,8 +397,9 @@ export const barrier = (history: History, cluster: Cluster, writer: Node): Barri
     awaited: cluster.nodes().flatMap((node) => {
       const theirs = namespaceOf(history, node)
       // One that transfers the namespace still is a new member for it.
-      if (node === writer || !known.has(node.member.id) || theirs?.caughtUp !== true) return []
-      return [{ node, namespace: theirs, life: history.lifeOf(node, theirs) }]
+      const metTicks = writer.member.metTicks(node.member.id)
+      if (metTicks === undefined || theirs?.caughtUp !== true) return []
+      return [{ node, namespace: theirs, life: history.lifeOf(node, theirs), metTicks }]
     })
   }
 }
@@ -405,10 +410,10 @@ export const passed = (history: History, cluster: Cluster, barrier: Barrier, lef
   if (writer === undefined || history.lifeOf(barrier.writer, writer) !== barrier.life) return
   // While it closes, its members are not told any more.
   if (barrier.writer.member.closed()) return
-  const known = new Set(barrier.writer.member.members().map(({ id }) => id))
-  for (const { life, namespace, node } of barrier.awaited) {
-    // One that was removed just before the flush fixed whom it waits for is neither awaited nor told to have left.
-    if (!cluster.nodes().includes(node) || left.includes(node.member.id) || !known.has(node.member.id)) continue
+  for (const { life, metTicks, namespace, node } of barrier.awaited) {
+    if (!cluster.nodes().includes(node) || left.includes(node.member.id)) continue
+    // One that was removed is not awaited any more, also when it was met again meanwhile; whom a flush says so of is in `left`.
+    if (barrier.writer.member.metTicks(node.member.id) !== metTicks) continue
     if (!namespace.caughtUp || history.lifeOf(node, namespace) !== life) continue
     const { replica } = namespace
     const claims = `${barrier.writer.name} flushed, but ${node.name} has not applied`
