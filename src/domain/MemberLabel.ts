@@ -2,6 +2,7 @@
  * What people call a member: `host:pid`, and `host:pid#thread` for one in a worker thread, whose process may hold a member per
  * thread. The main thread's is plain, as most processes have no other. Two members of one thread share a label: their ids differ.
  */
+import * as Printable from "./Printable.ts"
 
 /** @category models */
 export interface MemberLabel {
@@ -11,8 +12,11 @@ export interface MemberLabel {
   readonly thread: number
 }
 
-export const of = ({ host, pid, thread }: MemberLabel): string =>
-  thread === 0 ? `${host}:${pid}` : `${host}:${pid}#${thread}`
+/** A member chose its host's name itself: what of it is no text to be shown is `?`. */
+export const of = ({ host, pid, thread }: MemberLabel): string => {
+  const shown = host.replace(Printable.unprintable, "?")
+  return thread === 0 ? `${shown}:${pid}` : `${shown}:${pid}#${thread}`
+}
 
 /** The label in a PROOF, which leaves out the main thread. */
 export const told = (

@@ -4,7 +4,6 @@
  */
 import * as CliError from "effect/cli/CliError"
 import * as Command from "effect/cli/Command"
-import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
@@ -21,6 +20,7 @@ import * as Keys from "./cli/Keys.ts"
 import * as Members from "./cli/Members.ts"
 import * as Metrics from "./cli/Metrics.ts"
 import * as NewKey from "./cli/NewKey.ts"
+import * as Output from "./cli/Output.ts"
 import { hops, mtu } from "./cli/Path.ts"
 import { top } from "./cli/Top.ts"
 import * as Watch from "./cli/Watch.ts"
@@ -56,7 +56,7 @@ const end = (error: unknown): Effect.Effect<never, unknown> => {
   }
   const failed = error instanceof McCacheError ? Failure.ofMcCacheError(error) : error
   return failed instanceof Failure.CommandFailed
-    ? Effect.andThen(Console.error(`mccache: ${failed.message}`), Effect.fail(failed))
+    ? Effect.andThen(Output.remark(`mccache: ${failed.message}`), Effect.fail(failed))
     : Effect.fail(failed)
 }
 

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import type * as LogLevel from "effect/LogLevel"
 import * as LogLimit from "../domain/LogLimit.ts"
 import * as MemberLabel from "../domain/MemberLabel.ts"
+import * as Printable from "../domain/Printable.ts"
 import type { MemberId } from "../domain/Stamp.ts"
 import type { ClusterEvent } from "./ClusterEvent.ts"
 import { type Counters, type Refusal, refusals } from "./Counters.ts"
@@ -27,9 +28,9 @@ export interface MemberLog {
   readonly take: () => Effect.Effect<void> | undefined
 }
 
-/** Of a member, `1f0c22aa (web-1:4242)`. It chose its host's name itself: no control characters of it are shown. */
+/** Of a member, `1f0c22aa (web-1:4242)`. */
 const named = (id: MemberId, of: MemberLabel.MemberLabel | undefined): string =>
-  of === undefined ? id.slice(0, 8) : `${id.slice(0, 8)} (${MemberLabel.of(of).replace(/\p{Cc}/gu, "?")})`
+  of === undefined ? id.slice(0, 8) : `${id.slice(0, 8)} (${MemberLabel.of(of)})`
 
 interface Line {
   readonly level: LogLevel.Severity
@@ -49,12 +50,19 @@ export const make = (options: {
   const lines: Array<Line> = []
   const seen = { ...counters.refused }
   const once = new Set<Refusal>()
+  /** Of the last line of a kind: what was left out is told to whom the lines themselves are. */
+  const levels = new Map<string, LogLevel.Severity>()
   let lookDue = -Infinity
 
   const say: MemberLog["say"] = (level, reason, message, details = {}) => {
+    levels.set(reason, level)
     const leftOut = LogLimit.pass(limit, reason, ticks())
     if (leftOut === undefined) return
-    lines.push({ level, message, details: { ...details, ...(leftOut > 0 ? { leftOut } : {}) } })
+    lines.push({
+      level,
+      message: Printable.escaped(message),
+      details: { ...details, ...(leftOut > 0 ? { leftOut } : {}) }
+    })
   }
 
   const lookAtRefusals = (): void => {
@@ -86,7 +94,7 @@ export const make = (options: {
       lookAtRefusals()
       for (const { leftOut, reason } of LogLimit.due(limit, now)) {
         lines.push({
-          level: "Info",
+          level: levels.get(reason) ?? "Info",
           message: `McCache: ${leftOut} more lines of this kind were left out: ${reason}`,
           details: { leftOut }
         })

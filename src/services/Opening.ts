@@ -10,6 +10,7 @@ import * as Invariant from "../domain/Invariant.ts"
 import * as McCacheError from "../domain/McCacheError.ts"
 import * as MemberLabel from "../domain/MemberLabel.ts"
 import * as NamespaceOptions from "../domain/NamespaceOptions.ts"
+import * as Printable from "../domain/Printable.ts"
 import { CacheCore, closedError } from "./CacheCore.ts"
 import type { ChangedSinceRead } from "./Changes.ts"
 import type { Housekeeper } from "./Housekeeper.ts"
@@ -153,7 +154,9 @@ export const make = (host: Host): Opening => {
       const summary = member.summaries.get(name)
       if (summary === undefined || summary.fingerprint === fingerprint) continue
       const problem = `Cache ${JSON.stringify(name)} asks for ${fingerprint}, but member ${MemberLabel.of(member)} ` +
-        `has it open with ${summary.fingerprint}: use the same mode, collision and eviction at every member.`
+        `has it open with ${
+          Printable.escaped(summary.fingerprint)
+        }: use the same mode, collision and eviction at every member.`
       // Both logs tell it: whose options are the wrong ones nobody knows.
       runLog(Effect.logError(`McCache: ${problem}`))
       multicaster.send(member, { _tag: "ERROR", reason: "options", detail: problem.slice(0, 512) })

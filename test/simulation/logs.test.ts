@@ -185,6 +185,29 @@ describe("at level info", () => {
           "McCache: member 11111111 (web:7) refuses this member's messages: \"\\u001b[2J\\n\""
         ])
       })))
+
+  it.effect("options that a member tells move nobody's cursor either", () =>
+    recorded("Info", (lines) =>
+      Effect.gen(function*() {
+        const log = MemberLog.make({ self: "0".repeat(32), ticks: () => 0, counters: Counters.make() })
+        log.event({ type: "conflict", namespace: "a", member: "1".repeat(32), detail: "mode\u009b2J\n" }, undefined)
+        yield* log.take() ?? Effect.void
+        assert.match(lines[0].message, /^McCache: mode\\u009b2J\\u000a: they ignore/)
+      })))
+
+  it.effect("what is left out is told at the level of what is left out", () =>
+    recorded("Info", (lines) =>
+      Effect.gen(function*() {
+        let ticks = 0
+        const log = MemberLog.make({ self: "0".repeat(32), ticks: () => ticks, counters: Counters.make() })
+        for (let times = 0; times < 3; times++) log.event({ type: "lost", member: "1".repeat(32) }, undefined)
+        for (let times = 0; times < 3; times++) log.event({ type: "lagging", member: "1".repeat(32) }, undefined)
+        ticks = 2_000
+        log.look()
+        yield* log.take() ?? Effect.void
+        // Lost datagrams are of level debug, and so is how many more there were.
+        assert.deepStrictEqual(lines.map(({ leftOut, level }) => [level, leftOut]), [["WARN", undefined], ["WARN", 2]])
+      })))
 })
 
 describe("what strangers cause", () => {

@@ -68,7 +68,7 @@ const get = Command.make(
               crc: newest.crc
             })
           } else {
-            yield* Output.line(
+            yield* Output.text(
               typeof value.value === "string" ? value.value : JSON.stringify(Show.json(value.value), undefined, 2)
             )
           }

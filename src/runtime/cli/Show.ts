@@ -1,12 +1,9 @@
 /** Keys, values, times and sizes as the command shows them. */
 import type { Key } from "../../domain/Key.ts"
-
-/** What could move the cursor, or hide or reorder what follows. */
-const unsafe = /[\p{Cc}\u2028-\u202e\u2066-\u2069]/gu
+import * as Printable from "../../domain/Printable.ts"
 
 /** Text that a terminal may be given: what comes from others is shown and does nothing. */
-export const plain = (text: string): string =>
-  text.replace(unsafe, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)
+export const plain = (text: string): string => Printable.escaped(text)
 
 /** A key: numbers as they are, and texts in quotes where they would read as something else. */
 export const key = (key: Key): string => {

@@ -18,7 +18,9 @@ export const render = (
   emphasize: (text: string) => string = (text) => text
 ): ReadonlyArray<string> => {
   const cells = [columns.map(({ title }) => title), ...rows.map((row) => row.map(plain))]
-  const widths = columns.map((_, index) => Math.max(...cells.map((row) => CliOutput.displayWidth(row[index] ?? ""))))
+  const widths = columns.map((_, index) =>
+    cells.reduce((widest, row) => Math.max(widest, CliOutput.displayWidth(row[index] ?? "")), 0)
+  )
   const lines = cells.map((row) =>
     columns.map(({ align }, index) => {
       const cell = row[index] ?? ""

@@ -25,6 +25,7 @@ import * as Cells from "./Cells.ts"
 import * as ClusterFlags from "./ClusterFlags.ts"
 import * as Failure from "./Failure.ts"
 import * as FullScreen from "./FullScreen.ts"
+import * as Output from "./Output.ts"
 import * as TopFigures from "./TopFigures.ts"
 import * as TopScreen from "./TopScreen.ts"
 
@@ -90,7 +91,7 @@ const once = Effect.fnUntraced(function*(member: Member, json: boolean) {
   if (last === undefined) return
   const { figures } = last
   if (json) {
-    yield* Console.log(JSON.stringify({ cluster: member.configuration.cluster, ...figures }, undefined, 2))
+    yield* Output.json({ cluster: member.configuration.cluster, ...figures })
   } else {
     const terminal = yield* Terminal.Terminal
     const lines = TopScreen.lines([figures], {

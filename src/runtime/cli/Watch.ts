@@ -63,11 +63,15 @@ export const line = ({ key, member, namespace, type, value, writtenMillis }: See
     `by ${Show.plain(member)}`
   ].join("  ")
 
-/** Writes that wait to be printed. More are counted and not kept: a slow terminal must not take the memory. */
+/** Writes that wait to be printed, and their values. More are counted and not kept: a slow terminal must not take the memory. */
 const waitingMax = 65_536
+const waitingBytesMax = 67_108_864
+
+const valueBytes = (write: Write): number => write._tag === "PUT" ? write.value?.length ?? 0 : 0
 
 const watch = Effect.fnUntraced(function*(member: Member, namespace: string | undefined, json: boolean) {
   let unprinted = 0
+  let waitingBytes = 0
   const labels = new Map<string, string>()
   const labelOf = (id: string): string | undefined => {
     if (!labels.has(id)) { for (const { id, label } of member.members()) labels.set(id, label) }
@@ -79,7 +83,11 @@ const watch = Effect.fnUntraced(function*(member: Member, namespace: string | un
         Effect.sync(() =>
           member.observer.overhear((write) => {
             if (namespace !== undefined && write.namespace !== namespace && write.namespace !== "") return
-            if (!Queue.offerUnsafe(queue, write)) unprinted++
+            const bytes = valueBytes(write)
+            // One value alone may be larger.
+            const fits = waitingBytes === 0 || waitingBytes + bytes <= waitingBytesMax
+            if (fits && Queue.offerUnsafe(queue, write)) waitingBytes += bytes
+            else unprinted++
           })
         ),
         (stop) => Effect.sync(stop)
@@ -87,6 +95,7 @@ const watch = Effect.fnUntraced(function*(member: Member, namespace: string | un
     { bufferSize: waitingMax, strategy: "dropping" }
   )
   yield* Stream.runForEach(writes, (write) => {
+    waitingBytes -= valueBytes(write)
     const { expiresMillis, writtenMillis, ...rest } = seen(write, labelOf)
     return json
       ? Output.jsonLine({ ...rest, writtenAt: Show.instant(writtenMillis), expiresAt: Show.instant(expiresMillis) })

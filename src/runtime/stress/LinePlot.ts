@@ -35,9 +35,16 @@ export const colourOf = (index: number): string => `hsl(${Math.round(index * 137
 const show = (value: number): string => value.toLocaleString("en-US", { maximumFractionDigits: 2 })
 
 export const svg = ({ series, title, unit }: Plot): string => {
-  const all = series.flatMap(({ points }) => points)
-  const seconds = ticks(Math.max(0, ...all.map((point) => point.seconds)))
-  const values = ticks(Math.max(0, ...all.map(({ value }) => value ?? 0)))
+  let secondsMax = 0
+  let valueMax = 0
+  for (const { points } of series) {
+    for (const point of points) {
+      secondsMax = Math.max(secondsMax, point.seconds)
+      valueMax = Math.max(valueMax, point.value ?? 0)
+    }
+  }
+  const seconds = ticks(secondsMax)
+  const values = ticks(valueMax)
   const right = seconds.at(-1) ?? 1
   const top = values.at(-1) ?? 1
   const x = (at: number): string => (margin.left + at / right * (width - margin.left - margin.right)).toFixed(1)

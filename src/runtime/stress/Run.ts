@@ -25,6 +25,8 @@ export interface Audience {
 }
 
 const sampleMillis = 500
+/** Of a long run fewer moments are kept than are told: no plot shows more. */
+const momentsMax = 2_000
 /** Well above what the design allows, four heartbeats, and what a busy machine makes of it. */
 const drainMillisMax = 30_000
 const lookMillis = 10
@@ -36,8 +38,10 @@ const watch = Effect.fnUntraced(function*(
   players: ReadonlyArray<Player>,
   began: number,
   moments: Array<Moment>,
+  durationMillis: number,
   audience: Audience
 ) {
+  const apartMillis = durationMillis / momentsMax
   while (true) {
     yield* Effect.sleep(sampleMillis)
     const members = yield* Effect.forEach(
@@ -46,7 +50,7 @@ const watch = Effect.fnUntraced(function*(
       { concurrency: "unbounded" }
     )
     const moment: Moment = { millis: (yield* monotonicMillis) - began, members }
-    moments.push(moment)
+    if (moment.millis - (moments.at(-1)?.millis ?? -Infinity) >= apartMillis) moments.push(moment)
     yield* audience.moment(moment)
   }
 })
@@ -126,7 +130,7 @@ export const run = Effect.fnUntraced(function*(
   const began = yield* monotonicMillis
   yield* Effect.sleep(plan.durationMillis).pipe(
     Effect.raceFirst(firstDeath(players)),
-    Effect.raceFirst(watch(players, began, moments, audience))
+    Effect.raceFirst(watch(players, began, moments, plan.durationMillis, audience))
   )
   const ranMillis = (yield* monotonicMillis) - began
 

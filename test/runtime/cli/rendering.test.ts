@@ -1,6 +1,7 @@
 /** How the command reads what it is given and shows what it found. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Printable from "../../../src/domain/Printable.ts"
 import * as SettingTable from "../../../src/domain/SettingTable.ts"
 import * as Stamp from "../../../src/domain/Stamp.ts"
 import * as EffectiveConfig from "../../../src/runtime/cli/EffectiveConfig.ts"
@@ -169,5 +170,14 @@ describe("a write that is overheard", () => {
     const clear = { _tag: "CLEAR", namespace: "", clock, writer } as const
     assert.deepInclude(Watch.seen(clear, () => "web:1"), { type: "clear", namespace: null, key: null })
     assert.include(Watch.line(Watch.seen(clear, () => "web:1")), "clear       (all namespaces)  by web:1")
+  })
+})
+
+describe("JSON", () => {
+  it("says the same without what a terminal would obey", () => {
+    const value = { "a\u009b2J": "\u007f\u202e\n" }
+    const text = Printable.escaped(JSON.stringify(value, undefined, 2), "\n")
+    assert.notMatch(text, /[\u007f-\u009f\u202e]/)
+    assert.deepStrictEqual(JSON.parse(text), value)
   })
 })

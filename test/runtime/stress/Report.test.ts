@@ -90,3 +90,10 @@ describe("the progress", () => {
     )
   })
 })
+
+describe("a plot", () => {
+  it("takes more points than a call takes arguments", () => {
+    const points = Array.from({ length: 300_000 }, (_, index) => ({ seconds: index / 2, value: index % 7 }))
+    assert.include(LinePlot.svg({ title: "Entries", unit: "held", series: [{ name: "member 1", points }] }), "<path")
+  })
+})
