@@ -21,6 +21,8 @@ const Reported = Schema.Struct({
   forget: Schema.Int
 })
 const Reports = Schema.Struct({
+  namespaces: Schema.Record(Schema.String, Schema.Struct({ count: Schema.Finite, caughtUp: Schema.Boolean })),
+  network: Schema.Struct({ datagramsIn: Schema.Finite, datagramsOut: Schema.Finite }),
   options: Schema.Record(Schema.String, Reported),
   members: Schema.Array(Schema.Struct({ member: Schema.String, label: Schema.String }))
 })
@@ -34,7 +36,10 @@ export interface Opened extends Schema.Schema.Type<typeof Reported> {
 
 export interface Survey {
   readonly answers: ReadonlyArray<{ readonly member: string; readonly label: string; readonly answer: MemberMetrics }>
-  /** Labels of those that did not answer, and of those that others know of and this process never heard. */
+  /**
+   * Labels of those that did not answer, or in a form that this version does not know, and of those that others know of and this
+   * process never heard.
+   */
   readonly missing: ReadonlyArray<string>
   /** By name, in the order of names; the members that caught up first. */
   readonly namespaces: ReadonlyMap<string, ReadonlyArray<Opened>>
@@ -48,10 +53,16 @@ export const of = (member: Member, options: GatherOptions): Effect.Effect<Survey
     const known = new Set(member.members().map(({ id }) => id))
     const unheard = new Map<string, string>()
     const namespaces = new Map<string, Array<Opened>>()
-    for (const { answer, label, member } of others) {
-      // What another version reports in another form is not looked at.
+    const understood: Array<typeof others[number]> = []
+    const strange: Array<string> = []
+    for (const each of others) {
+      const { answer, label, member } = each
       const reports = Schema.decodeUnknownOption(Reports)(answer)
-      if (Option.isNone(reports)) continue
+      if (Option.isNone(reports)) {
+        strange.push(label)
+        continue
+      }
+      understood.push(each)
       for (const { label, member } of reports.value.members) if (!known.has(member)) unheard.set(member, label)
       for (const [name, options] of Object.entries(reports.value.options)) {
         const opened = { ...options, member, label, caughtUp: answer.namespaces[name]?.caughtUp ?? false }
@@ -62,8 +73,8 @@ export const of = (member: Member, options: GatherOptions): Effect.Effect<Survey
     }
     const sorted = [...namespaces].sort(([a], [b]) => a < b ? -1 : 1)
     return {
-      answers: others,
-      missing: options.node === undefined ? [...missing, ...unheard.values()] : missing,
+      answers: understood,
+      missing: [...missing, ...strange, ...(options.node === undefined ? unheard.values() : [])],
       namespaces: new Map(
         sorted.map(([name, list]) => [name, list.sort((a, b) => Number(b.caughtUp) - Number(a.caughtUp))])
       )
