@@ -13,6 +13,9 @@ export type Packed = string | Uint8Array
 /** What is no larger is packed as a string. */
 const stringBytesMax = 1_024
 
+/** Kept, as Node's global is a getter. */
+const { Buffer } = globalThis
+
 /** The same bytes, with the conversions of the platform: no import of Node's, as `Buffer` is there wherever this runs. */
 const asBuffer = (bytes: Uint8Array): Buffer =>
   bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)

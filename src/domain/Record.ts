@@ -1,11 +1,13 @@
 /**
  * Records: what a replica holds for a key, an entry or a tombstone, each under the stamp of the write that made it. They
- * are classes with all fields set in the constructor, so that the engine keeps one shape for each.
+ * are classes with all fields set in the constructor, so that the engine keeps one shape for each. A tombstone never changes; an
+ * entry takes the value and the stamp of a newer write of its key, as one made anew costs more than all the rest of a write.
  */
 import * as Hash from "./Hash.ts"
 import * as Keys from "./Key.ts"
 import type { Key } from "./Key.ts"
 import type { Packed } from "./Packed.ts"
+import type { Put } from "./ReplicaEvent.ts"
 import * as Stamp from "./Stamp.ts"
 import type { MemberId } from "./Stamp.ts"
 
@@ -29,72 +31,83 @@ const freshUntil = (expiresAt: number): number =>
     ? 0x7fff_ffff
     : Math.min(0x7fff_ffff, Math.floor((expiresAt - glanceMarginMillis - Stamp.epochMillis) * freshUnit))
 
-/** A time in two small integers: units of 2^20 milliseconds since 2025, and the milliseconds within. */
-const highUnit = 2 ** -20
-const lowMask = 2 ** 20 - 1
+/** A whole number below 2^53 in two of 32 bits. */
+const word = 2 ** 32
+const highOf = (value: number): number => (value / word) | 0
+const join = (high: number, low: number): number => high * word + (low >>> 0)
 
 /**
- * A live value. A number that is no small integer is a box on the heap, another 16 bytes and, for a lookup in a large cache, the
- * time of another access to memory: there are three of them here, and a lookup touches none.
+ * A live value. A number that is no small integer is a box on the heap, another 16 bytes and, in a large cache, the time of
+ * another access to memory: the four of them here are two small integers each. What a lookup touches comes first, then what a
+ * write does, as they lie in memory in this order.
  */
 export class Entry {
-  readonly kind = "entry"
   /** Until when it has surely not expired, whatever the clock says within `glanceMarginMillis`. */
-  readonly freshUntil: number
+  freshUntil = 0
   /** When it was looked up last; -1 for never. */
-  #lookedUpHigh: number
-  #lookedUpLow: number
+  #lookedUpHigh = -1
+  #lookedUpLow = 0
   /** The decoded value: the namespace service's slot. */
-  decoded: unknown
+  decoded: unknown = notDecoded
+  #clockHigh = 0
+  #clockLow = 0
+  writer: MemberId = ""
+  #expiresHigh = 0
+  #expiresLow = 0
+  #crc = 0
+  /** Encoded. Nothing once the record is no longer held: indexes point at it for a while. */
+  value: Packed = ""
+  /** Encoded key and value. */
+  bytes: number
+  #updatedHigh = 0
+  #updatedLow = 0
+  /** Whether it came from `getOrSet` here (mode 2: an invalidation reaches further for those). */
+  filled = false
+  /** Whether the replica still holds this very record; indexes skip those that it does not. */
+  held = true
   readonly key: Key
   readonly keyHash: number
-  readonly clock: number
-  readonly writer: MemberId
-  /** Unix milliseconds; 0 is never. */
-  readonly expiresAt: number
-  readonly #crc: number
-  /** Encoded. Nothing once the record is no longer held: indexes point at it for a while. */
-  value: Packed
-  /** Encoded key and value. */
-  readonly bytes: number
-  /** Whether it came from `getOrSet` here (mode 2: an invalidation reaches further for those). */
-  readonly filled: boolean
-  /** When it was stored here, Unix milliseconds. */
-  readonly updatedAt: number
-  /** Whether the replica still holds this very record; heaps skip those that it does not. */
-  held: boolean
   /** Neighbours in the order of use. */
-  lessUsed: Entry | undefined
-  moreUsed: Entry | undefined
+  lessUsed: Entry | undefined = undefined
+  moreUsed: Entry | undefined = undefined
 
-  constructor(
-    key: Key,
-    keyHash: number,
-    clock: number,
-    writer: MemberId,
-    expiresAt: number,
-    crc: number,
-    value: Packed,
-    filled: boolean,
-    updatedAt: number
-  ) {
-    this.freshUntil = freshUntil(expiresAt)
-    this.#lookedUpHigh = -1
-    this.#lookedUpLow = 0
-    this.decoded = notDecoded
+  constructor(key: Key, keyHash: number, write: Put, value: Packed, nowMillis: number) {
     this.key = key
     this.keyHash = keyHash
-    this.clock = clock
-    this.writer = writer
-    this.expiresAt = expiresAt
-    this.#crc = crc | 0
+    this.bytes = Keys.bytes(key)
+    this.rewrite(write, value, nowMillis)
+  }
+
+  /** Takes the value and the stamp of a newer write. */
+  rewrite(write: Put, value: Packed, nowMillis: number): void {
+    const { clock, expiresAt } = write
+    this.freshUntil = freshUntil(expiresAt)
+    this.#lookedUpHigh = -1
+    this.decoded = notDecoded
+    this.#clockHigh = highOf(clock)
+    this.#clockLow = clock | 0
+    this.writer = write.writer
+    this.#expiresHigh = highOf(expiresAt)
+    this.#expiresLow = expiresAt | 0
+    this.#crc = write.crc | 0
+    this.bytes += value.length - this.value.length
     this.value = value
-    this.bytes = Keys.bytes(key) + value.length
-    this.filled = filled
-    this.updatedAt = updatedAt
-    this.held = true
-    this.lessUsed = undefined
-    this.moreUsed = undefined
+    this.#updatedHigh = highOf(nowMillis)
+    this.#updatedLow = nowMillis | 0
+    this.filled = write.origin === "fill"
+  }
+
+  get kind(): "entry" {
+    return "entry"
+  }
+
+  get clock(): number {
+    return join(this.#clockHigh, this.#clockLow)
+  }
+
+  /** Unix milliseconds; 0 is never. */
+  get expiresAt(): number {
+    return join(this.#expiresHigh, this.#expiresLow)
   }
 
   /** CRC-32 of the value. */
@@ -102,16 +115,20 @@ export class Entry {
     return this.#crc >>> 0
   }
 
+  /** When it was stored here, Unix milliseconds. */
+  get updatedAt(): number {
+    return join(this.#updatedHigh, this.#updatedLow)
+  }
+
   /** It is looked up now, Unix milliseconds. */
   lookUp(nowMillis: number): void {
-    const millis = nowMillis - Stamp.epochMillis
-    this.#lookedUpHigh = (millis * highUnit) | 0
-    this.#lookedUpLow = millis & lowMask
+    this.#lookedUpHigh = highOf(nowMillis)
+    this.#lookedUpLow = nowMillis | 0
   }
 
   /** When it was looked up last, Unix milliseconds; `undefined` for never. */
   get lookedUpAt(): number | undefined {
-    return this.#lookedUpHigh < 0 ? undefined : Stamp.epochMillis + this.#lookedUpHigh / highUnit + this.#lookedUpLow
+    return this.#lookedUpHigh < 0 ? undefined : join(this.#lookedUpHigh, this.#lookedUpLow)
   }
 }
 
@@ -120,7 +137,6 @@ export type Cause = "delete" | "collision" | "expiry" | "ghost"
 
 /** Remembers that what is at or below its stamp is gone. */
 export class Tombstone {
-  readonly kind = "tombstone"
   readonly key: Key
   readonly keyHash: number
   readonly clock: number
@@ -138,6 +154,10 @@ export class Tombstone {
     this.cause = cause
     this.expiresAt = expiresAt
     this.held = true
+  }
+
+  get kind(): "tombstone" {
+    return "tombstone"
   }
 }
 

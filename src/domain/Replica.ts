@@ -11,23 +11,22 @@
  * 3. Entries and bytes stay within `cacheMax` and `cacheSizeBytes`, tombstones within `tombstonesMax`.
  * 4. While nothing is forgotten, `apply` is a join: order and repetition of events do not matter.
  */
-import { BucketIndex } from "./BucketIndex.ts"
 import * as Digest from "./Digest.ts"
+import * as Holdings from "./Holdings.ts"
 import * as HybridClock from "./HybridClock.ts"
 import * as Invariant from "./Invariant.ts"
+import * as Keys from "./Key.ts"
 import type { Key } from "./Key.ts"
 import type { Packed } from "./Packed.ts"
 import type { Cause, Record } from "./Record.ts"
-import { Entry, freshTime, hashOf, notDecoded, Tombstone } from "./Record.ts"
-import type { Event, Origin, Outcome } from "./ReplicaEvent.ts"
+import { Entry, freshTime, hashOf, Tombstone } from "./Record.ts"
+import type { Event, Origin, Outcome, Put } from "./ReplicaEvent.ts"
 import type { Observer, Removal } from "./ReplicaObserver.ts"
 import type { Options } from "./ReplicaOptions.ts"
 import * as Stamp from "./Stamp.ts"
 import type { MemberId } from "./Stamp.ts"
-import { StampHeap } from "./StampHeap.ts"
-import { UsedOrder } from "./UsedOrder.ts"
 
-export type { Event, Origin, Outcome } from "./ReplicaEvent.ts"
+export type { Event, Origin, Outcome, Put } from "./ReplicaEvent.ts"
 export type { Observer, Removal } from "./ReplicaObserver.ts"
 export type { Mode, Options } from "./ReplicaOptions.ts"
 
@@ -41,64 +40,29 @@ export interface Hold {
 /** Digests are compared as of whole multiples of this. */
 export const quantumMillis = 2_000
 
-export interface Replica {
-  readonly options: Options
-  /** Whether the least recently used entry goes first. */
-  readonly evictsUsed: boolean
+export interface Replica extends Holdings.Holdings {
   readonly clock: HybridClock.HybridClock
   readonly observer: Observer
-  readonly records: Map<Key, Record>
-  readonly digest: Digest.Digest
   readonly holds: Set<Hold>
   floor: number
   forget: number
   /** How often it was reset: its promises about the past (invariants 2, 3 and 5) begin anew with each. */
   incarnation: number
-  /** Entries, unfreed expired ones included. */
-  size: number
-  bytes: number
-  tombstones: number
   /** The latest time that expiry was judged by: it never runs back. */
   judgedMillis: number
-  readonly byStamp: StampHeap<Entry>
-  readonly byExpiry: StampHeap<Entry>
-  readonly byUse: UsedOrder
-  readonly graves: StampHeap<Tombstone>
-  readonly ends: StampHeap<Tombstone>
-  readonly byBucket: BucketIndex
 }
-
-const older = (a: Record, b: Record): boolean =>
-  a.clock !== b.clock ? a.clock < b.clock : a.writer !== b.writer ? a.writer < b.writer : a.keyHash < b.keyHash
-
-/** When a tombstone may be dropped: its stamp is a horizon old and, of an expiry, its time has come everywhere. */
-const endOf = (tombstone: Tombstone, horizonMillis: number): number =>
-  Math.max(Stamp.toMillis(tombstone.clock) + horizonMillis, tombstone.expiresAt)
 
 export const make = (options: Options, clock: HybridClock.HybridClock, observer: Observer): Replica => {
   Invariant.check(options.mode !== 1 || options.eviction === "updated", "mode 1 evicts by stamp")
-  const horizon = options.tombstoneHorizonMillis
   return {
-    options,
-    evictsUsed: options.eviction === "used",
+    ...Holdings.make(options),
     clock,
     observer,
-    records: new Map(),
-    digest: Digest.make(),
     holds: new Set(),
     floor: 0,
     forget: 0,
     incarnation: 0,
-    size: 0,
-    bytes: 0,
-    tombstones: 0,
-    judgedMillis: 0,
-    byStamp: new StampHeap<Entry>(older),
-    byExpiry: new StampHeap<Entry>((a, b) => a.expiresAt < b.expiresAt),
-    byUse: new UsedOrder(),
-    graves: new StampHeap<Tombstone>(older),
-    ends: new StampHeap<Tombstone>((a, b) => endOf(a, horizon) < endOf(b, horizon)),
-    byBucket: new BucketIndex()
+    judgedMillis: 0
   }
 }
 
@@ -155,55 +119,10 @@ export const nextExpiry = (self: Replica): number => self.byExpiry.peek()?.expir
 
 // -------------------------------------------------------------------------------------------------- records
 
-/** What is no longer held keeps no value: indexes and the outbox may point at it for a while. */
-const empty = (entry: Entry): void => {
-  entry.value = ""
-  entry.decoded = notDecoded
-}
-
-/** Takes a record out of all indexes. */
-const release = (self: Replica, record: Record): void => {
-  record.held = false
-  self.byBucket.remove(record)
-  if (self.options.mode === 1) Digest.toggle(self.digest, record, -1)
-  if (record.kind === "entry") {
-    self.size--
-    self.bytes -= record.bytes
-    empty(record)
-    if (record.expiresAt !== 0) self.byExpiry.released()
-    if (self.evictsUsed) self.byUse.remove(record)
-    else self.byStamp.released()
-  } else {
-    self.tombstones--
-    self.graves.released()
-    self.ends.released()
-  }
-}
-
-const holdEntry = (self: Replica, entry: Entry): void => {
-  self.records.set(entry.key, entry)
-  self.byBucket.add(entry)
-  self.size++
-  self.bytes += entry.bytes
-  if (self.options.mode === 1) Digest.toggle(self.digest, entry, 1)
-  if (entry.expiresAt !== 0) self.byExpiry.add(entry)
-  if (self.evictsUsed) self.byUse.add(entry)
-  else self.byStamp.add(entry)
-}
-
-const holdTombstone = (self: Replica, tombstone: Tombstone): void => {
-  self.records.set(tombstone.key, tombstone)
-  self.byBucket.add(tombstone)
-  self.tombstones++
-  if (self.options.mode === 1) Digest.toggle(self.digest, tombstone, 1)
-  self.graves.add(tombstone)
-  self.ends.add(tombstone)
-}
-
 /** Whenever knowledge of a key is dropped, the forget line rises to its stamp (rule 7). */
 export const forgetRecord = (self: Replica, record: Record): void => {
   self.records.delete(record.key)
-  release(self, record)
+  Holdings.release(self, record)
   if (self.options.mode !== 2 && record.clock > self.forget) self.forget = record.clock
   if (record.kind === "tombstone") self.observer.forgot?.(record)
 }
@@ -219,11 +138,11 @@ const bury = (
   cause: Cause,
   expiresAt: number
 ): void => {
-  if (held !== undefined) release(self, held)
+  if (held !== undefined) Holdings.release(self, held)
   // Out of the way of iteration: a cache emptied from the front would else step over all its tombstones each time.
   self.records.delete(key)
   if (self.options.mode === 2) return
-  holdTombstone(self, new Tombstone(key, keyHash, clock, writer, cause, expiresAt))
+  Holdings.holdTombstone(self, new Tombstone(key, keyHash, clock, writer, cause, expiresAt))
   while (self.tombstones > self.options.tombstonesMax) {
     const oldest = self.graves.peek()
     if (oldest === undefined) return
@@ -331,12 +250,7 @@ const collide = (
   return "collided"
 }
 
-const put = (
-  self: Replica,
-  event: Extract<Event, { readonly _tag: "Put" }>,
-  value: Packed,
-  held: Record | undefined
-): Outcome => {
+const put = (self: Replica, event: Put, value: Packed, held: Record | undefined): Outcome => {
   const { clock, expiresAt, key, origin, writer } = event
   const keyHash = held === undefined ? hashOf(key) : held.keyHash
   const previous = held?.kind === "entry" ? held : undefined
@@ -346,29 +260,28 @@ const put = (
     if (previous !== undefined) self.observer.removed(previous, "expire", clock, origin)
     return "stored"
   }
-  if (held !== undefined) release(self, held)
-  // What was gone comes anew, at the end of the iteration order, as in a `Map`.
-  if (held?.kind === "tombstone") self.records.delete(key)
-  const entry = new Entry(
-    key,
-    keyHash,
-    clock,
-    writer,
-    expiresAt,
-    event.crc,
-    value,
-    origin === "fill",
-    self.judgedMillis
-  )
   // Larger than the whole cache (another member has a larger one): it comes and goes, and nothing goes for it.
-  if (entry.bytes > self.options.cacheSizeBytes) {
-    self.records.delete(key)
+  if (Keys.bytes(key) + value.length > self.options.cacheSizeBytes) {
+    if (held !== undefined) {
+      Holdings.release(self, held)
+      self.records.delete(key)
+    }
     if (clock > self.forget) self.forget = clock
     if (previous !== undefined) self.observer.removed(previous, "evict", clock, origin)
     return "stored"
   }
-  holdEntry(self, entry)
-  self.observer.put(entry, previous, origin)
+  if (previous !== undefined) self.observer.replaced(previous, event)
+  let entry = previous
+  if (entry !== undefined && Holdings.isRewritable(entry, event)) {
+    Holdings.rewrite(self, entry, event, value, self.judgedMillis)
+  } else {
+    if (held !== undefined) Holdings.release(self, held)
+    // What was gone comes anew, at the end of the iteration order, as in a `Map`.
+    if (held?.kind === "tombstone") self.records.delete(key)
+    entry = new Entry(key, keyHash, event, value, self.judgedMillis)
+    Holdings.holdEntry(self, entry)
+  }
+  self.observer.put(entry, previous === undefined, origin)
   if (self.size > self.options.cacheMax || self.bytes > self.options.cacheSizeBytes) shrink(self, origin)
   return "stored"
 }
@@ -414,7 +327,7 @@ const applyInvalidating = (
   if (held?.kind !== "entry") return "unheld"
   if (Stamp.compare(event, held) <= 0 && !mayHaveReadOld(self, held)) return "superseded"
   self.records.delete(event.key)
-  release(self, held)
+  Holdings.release(self, held)
   self.observer.removed(held, event._tag === "Del" ? "delete" : "invalidate", event.clock, event.origin)
   return event._tag === "Del" ? "deleted" : "invalidated"
 }
@@ -434,7 +347,7 @@ const clear = (self: Replica, event: Extract<Event, { readonly _tag: "Clear" }>)
   for (const record of self.records.values()) {
     if (record.clock > event.clock && !mayHaveReadOld(self, record)) continue
     self.records.delete(record.key)
-    release(self, record)
+    Holdings.release(self, record)
     if (record.kind === "entry") self.observer.removed(record, "clear", event.clock, event.origin)
   }
   if (known) return "superseded"
@@ -465,7 +378,7 @@ export const sweep = (self: Replica, nowMillis: number): number => {
   const horizon = self.options.tombstoneHorizonMillis
   while (true) {
     const tombstone = self.ends.peek()
-    if (tombstone === undefined || endOf(tombstone, horizon) > quantum * quantumMillis) return quantum
+    if (tombstone === undefined || Holdings.endOf(tombstone, horizon) > quantum * quantumMillis) return quantum
     forgetRecord(self, tombstone)
   }
 }
@@ -481,20 +394,7 @@ export const reset = (self: Replica): void => {
 /** Mode 2 after an abandoned gap: nothing that is held can be trusted any more. */
 export const dropAll = (self: Replica): void => {
   for (const record of self.records.values()) {
-    record.held = false
-    if (record.kind !== "entry") continue
-    self.observer.removed(record, "repair", 0, "repair")
-    empty(record)
+    if (record.kind === "entry") self.observer.removed(record, "repair", 0, "repair")
   }
-  self.records.clear()
-  Digest.clear(self.digest)
-  self.byBucket.drop()
-  self.byStamp.clear()
-  self.byExpiry.clear()
-  self.byUse.clear()
-  self.graves.clear()
-  self.ends.clear()
-  self.size = 0
-  self.bytes = 0
-  self.tombstones = 0
+  Holdings.clear(self)
 }

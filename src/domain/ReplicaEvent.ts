@@ -7,19 +7,21 @@ import type { MemberId } from "./Stamp.ts"
 /** Where an event comes from. `fill`: what `getOrSet` computed here, stamped before its computation began. */
 export type Origin = "local" | "remote" | "repair" | "fill"
 
+export interface Put {
+  readonly _tag: "Put"
+  readonly key: Key
+  readonly clock: number
+  readonly writer: MemberId
+  /** Unix milliseconds; 0 is never. */
+  readonly expiresAt: number
+  readonly crc: number
+  /** Absent in mode 2, where only the news travels. */
+  readonly value: Packed | undefined
+  readonly origin: Origin
+}
+
 export type Event =
-  | {
-    readonly _tag: "Put"
-    readonly key: Key
-    readonly clock: number
-    readonly writer: MemberId
-    /** Unix milliseconds; 0 is never. */
-    readonly expiresAt: number
-    readonly crc: number
-    /** Absent in mode 2, where only the news travels. */
-    readonly value: Packed | undefined
-    readonly origin: Origin
-  }
+  | Put
   | {
     readonly _tag: "Del"
     readonly key: Key

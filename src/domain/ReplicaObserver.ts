@@ -1,7 +1,7 @@
 /** Who is told, inside the fold, what an event did to the records of a replica. */
 import type { Key } from "./Key.ts"
 import type { Entry, Tombstone } from "./Record.ts"
-import type { Event, Origin, Outcome } from "./ReplicaEvent.ts"
+import type { Event, Origin, Outcome, Put } from "./ReplicaEvent.ts"
 import type { MemberId } from "./Stamp.ts"
 
 /** Why an entry is not there any more. */
@@ -9,7 +9,10 @@ export type Removal = "delete" | "expire" | "evict" | "collision" | "clear" | "r
 
 /** Told, inside the fold, what happened. `clock` is that of the cause, 0 when there is none. */
 export interface Observer {
-  readonly put: (entry: Entry, previous: Entry | undefined, origin: Origin) => void
+  /** An entry, which is still what it was, gives way to a newer value of its key: `put` follows, unless that comes and goes. */
+  readonly replaced: (entry: Entry, by: Put) => void
+  /** An entry has the value of a write; `isNew`: none gave way. */
+  readonly put: (entry: Entry, isNew: boolean, origin: Origin) => void
   readonly removed: (entry: Entry, reason: Removal, clock: number, origin: Origin) => void
   /** A tombstone had to go: by budget, by age, by repair, for what is not held here, or for a collision. */
   readonly forgot?: ((tombstone: Tombstone) => void) | undefined

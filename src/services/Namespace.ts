@@ -147,7 +147,8 @@ export class Namespace {
     const { witness } = host
     this.outbox = new Outbox(host.places, settings.options.cacheMax + settings.options.tombstonesMax)
     this.replica = Replica.make(settings.options, host.clock, {
-      put: (entry, previous, origin) => this.#put(entry, previous, origin),
+      replaced: (entry, by) => this.#replaced(entry, by),
+      put: (entry, isNew, origin) => this.#put(entry, isNew, origin),
       removed: (entry, reason, clock, origin) => this.#removed(entry, reason, clock, origin),
       cleared: (clock, origin) => this.#cleared(clock, origin),
       forgot: (tombstone) => this.#goneUnsent(tombstone),
@@ -353,14 +354,17 @@ export class Namespace {
 
   // ---------------------------------------------------------------------------------------------- what happened
 
-  #put(entry: Record.Entry, previous: Record.Entry | undefined, origin: Replica.Origin): void {
-    const tally = this.tally
-    if (previous === undefined) tally.inserts++
-    else tally.updates++
-    this.#changed(this.replica.judgedMillis)
-    if (previous !== undefined && (origin === "remote" || origin === "repair")) {
-      this.#changedSinceRead(previous, origin === "repair" ? "incoherent" : "update", entry)
+  #replaced(entry: Record.Entry, by: Replica.Put): void {
+    const { origin } = by
+    if (origin === "remote" || origin === "repair") {
+      this.#changedSinceRead(entry, origin === "repair" ? "incoherent" : "update", by)
     }
+  }
+
+  #put(entry: Record.Entry, isNew: boolean, origin: Replica.Origin): void {
+    if (isNew) this.tally.inserts++
+    else this.tally.updates++
+    this.#changed(this.replica.judgedMillis)
     this.changes.publish("set", entry.key, entry.clock, entry.writer, origin)
   }
 

@@ -92,27 +92,18 @@ export class TreeWriter {
 
   #value(value: unknown, depth: number): boolean {
     this.#ensure(0)
-    switch (typeof value) {
-      case "string":
-        return this.#text(value)
-      case "number":
-        return this.#number(value)
-      case "boolean":
-        this.#target[this.#position++] = value ? 0xc3 : 0xc2
-        return true
-      case "object":
-        if (value !== null) return this.#object(value, depth)
-        this.#target[this.#position++] = 0xc0
-        return true
-      case "undefined":
-        this.#extension(0xd4, MessagePack.undefinedType)
-        this.#target[this.#position++] = 0
-        return true
-      case "bigint":
-        return this.#bigint(value)
-      default:
-        return false
-    }
+    // Not a `switch`, for which V8 makes the name of the type first: a tenth of a small write.
+    if (typeof value === "string") return this.#text(value)
+    if (typeof value === "number") return this.#number(value)
+    if (typeof value === "object" && value !== null) return this.#object(value, depth)
+    if (typeof value === "bigint") return this.#bigint(value)
+    if (typeof value === "boolean") this.#target[this.#position++] = value ? 0xc3 : 0xc2
+    else if (value === null) this.#target[this.#position++] = 0xc0
+    else if (value === undefined) {
+      this.#extension(0xd4, MessagePack.undefinedType)
+      this.#target[this.#position++] = 0
+    } else return false
+    return true
   }
 
   #text(text: string): boolean {

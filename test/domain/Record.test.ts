@@ -1,10 +1,21 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Entry, freshTime, glanceMarginMillis } from "../../src/domain/Record.ts"
+import type { Put } from "../../src/domain/ReplicaEvent.ts"
 import { mulberry32 } from "../../src/runtime/NetworkFaults.ts"
 import { t0 } from "./support/Replicas.ts"
 
-const entry = (expiresAt: number): Entry =>
-  new Entry("key", 1, 1, "a".repeat(32), expiresAt, 0xffff_fff0, "", false, t0)
+const write: Put = {
+  _tag: "Put",
+  key: "key",
+  clock: 1,
+  writer: "a".repeat(32),
+  expiresAt: 0,
+  crc: 0xffff_fff0,
+  value: "",
+  origin: "local"
+}
+
+const entry = (expiresAt: number): Entry => new Entry("key", 1, { ...write, expiresAt }, "", t0)
 
 const day = 86_400_000
 
@@ -18,6 +29,30 @@ describe("an entry", () => {
       subject.lookUp(at)
       assert.strictEqual(subject.lookedUpAt, at)
     }
+  })
+
+  it("takes a newer write as one that is made of it", () => {
+    const subject = entry(t0 + day)
+    subject.lookUp(t0)
+    subject.decoded = 1
+    const newer: Put = { ...write, clock: 2, writer: "b".repeat(32), crc: 3, value: "abc", origin: "fill" }
+    subject.rewrite(newer, "abc", t0 + 1)
+    const anew = new Entry("key", 1, newer, "abc", t0 + 1)
+    const read = (entry: Entry): ReadonlyArray<unknown> => [
+      entry.clock,
+      entry.writer,
+      entry.expiresAt,
+      entry.freshUntil,
+      entry.crc,
+      entry.value,
+      entry.bytes,
+      entry.filled,
+      entry.decoded,
+      entry.updatedAt,
+      entry.lookedUpAt
+    ]
+    assert.deepStrictEqual(read(subject), read(anew))
+    assert.deepStrictEqual([subject.clock, subject.crc, subject.updatedAt], [2, 3, t0 + 1])
   })
 
   it("keeps a checksum of 32 bits as it is", () => assert.strictEqual(entry(0).crc, 0xffff_fff0))

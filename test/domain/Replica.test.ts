@@ -1,6 +1,7 @@
 /** The rules of coherence, by number: each test fails without its rule. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Digest from "../../src/domain/Digest.ts"
+import type { Key } from "../../src/domain/Key.ts"
 import type { Record } from "../../src/domain/Record.ts"
 import * as Replica from "../../src/domain/Replica.ts"
 import * as Stamp from "../../src/domain/Stamp.ts"
@@ -178,6 +179,27 @@ describe("rule 5, expiry", () => {
     assert.strictEqual(Replica.apply(subject.replica, put("x", clockAt(1), b), t0 + 200), "superseded")
   })
 
+  it("is when the newest write says, sooner, later or never, however often it was written anew", () => {
+    const random = mulberry32(55)
+    const { replica } = make()
+    const expiries = new Map<string, number>()
+    for (let at = 0; at < 20_000; at++) {
+      const key = `k${Math.floor(random() * 40)}`
+      const expiresAt = random() < 0.2 ? 0 : t0 + at + 1 + Math.floor(random() ** 3 * 3_000)
+      Replica.apply(replica, put(key, clockAt(at), a, { expiresAt }), t0 + at)
+      expiries.set(key, expiresAt)
+      if (random() < 0.05) {
+        Replica.apply(replica, del(key, clockAt(at, 1), a), t0 + at)
+        expiries.delete(key)
+      }
+      Replica.sweep(replica, t0 + at)
+      for (const [other, time] of expiries) if (time !== 0 && time <= t0 + at) expiries.delete(other)
+      assert.strictEqual(replica.size, expiries.size)
+      const next = Math.min(...[...expiries.values()].map((time) => time === 0 ? Infinity : time))
+      assert.strictEqual(Replica.nextExpiry(replica), next)
+    }
+  })
+
   it("an entry that was freed leaves a tombstone at its own stamp: no copy of it, or of an older one, comes back", () => {
     const subject = make()
     Replica.apply(subject.replica, expiring(clockAt(2), t0 + 100), t0)
@@ -258,6 +280,32 @@ describe("rule 8, capacity", () => {
       const kept = [...subject.replica.records.values()].map(({ clock }) => clock)
       // What was dropped raised the forget line; the newest ten are always among those that stay.
       assert.deepStrictEqual([...kept].sort((x, y) => x - y), Array.from({ length: 10 }, (_, at) => clockAt(30 + at)))
+    }
+  })
+
+  it("the oldest stamp goes first, by its writer where clocks are equal, whatever was written anew meanwhile", () => {
+    const random = mulberry32(87)
+    const of = <A>(list: ReadonlyArray<A>): A => list[Math.floor(random() * list.length)]
+    for (let run = 0; run < 200; run++) {
+      const subject = make({ cacheMax: 8, collision: "latest" })
+      const model = new Map<Key, Stamp.Stamp>()
+      const given = new Set<string>()
+      for (let step = 0; step < 200; step++) {
+        const event = {
+          key: `k${Math.floor(random() * 12)}`,
+          clock: clockAt(of([0, step >> 2, step >> 3])),
+          writer: of([a, b, c])
+        }
+        // Nobody gives out a stamp twice.
+        if (given.size === given.add(`${event.clock}/${event.writer}`).size) continue
+        if (Replica.apply(subject.replica, put(event.key, event.clock, event.writer), t0 + step) !== "stored") continue
+        model.set(event.key, event)
+        if (model.size > 8) {
+          const [first] = [...model].sort(([, x], [, y]) => Stamp.compare(x, y))
+          model.delete(first[0])
+        }
+        assert.sameMembers([...subject.replica.records.keys()], [...model.keys()])
+      }
     }
   })
 

@@ -20,6 +20,7 @@ export interface Mutant {
 }
 
 const replica = "src/domain/Replica.ts"
+const holdings = "src/domain/Holdings.ts"
 const repair = "src/domain/Repair.ts"
 const receiveStream = "src/domain/ReceiveStream.ts"
 const flowWindow = "src/domain/FlowWindow.ts"
@@ -36,9 +37,9 @@ export const mutants: ReadonlyArray<Mutant> = [
     name: "tombstone forgotten",
     what: "A delete leaves a tombstone, so that older copies that come later are not stored.",
     file: replica,
-    find: `  holdTombstone(self, new Tombstone(key, keyHash, clock, writer, cause, expiresAt))`,
+    find: `  Holdings.holdTombstone(self, new Tombstone(key, keyHash, clock, writer, cause, expiresAt))`,
     replace:
-      `  if (cause !== "delete") holdTombstone(self, new Tombstone(key, keyHash, clock, writer, cause, expiresAt))`,
+      `  if (cause !== "delete") Holdings.holdTombstone(self, new Tombstone(key, keyHash, clock, writer, cause, expiresAt))`,
     invariants: [1, 2, 5, 9]
   },
   {
@@ -191,11 +192,29 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "eviction by arrival instead of stamp",
     what: "In mode 1 the oldest stamp is evicted first, the same at every member (rule 8).",
-    file: replica,
+    file: holdings,
     by: "test/domain/Replica.test.ts",
-    find: `byStamp: new StampHeap<Entry>(older)`,
-    replace: `byStamp: new StampHeap<Entry>((a, b) => a.updatedAt < b.updatedAt)`,
+    find: `byStamp: new StampHeap<Entry>(clockOf, true)`,
+    replace: `byStamp: new StampHeap<Entry>((entry) => entry.updatedAt, true)`,
     invariants: [1, 3, 5]
+  },
+  {
+    name: "an earlier expiry noticed late",
+    what: "An entry that a newer write lets expire sooner is freed then.",
+    file: holdings,
+    by: "test/domain/Replica.test.ts",
+    find: `write.clock > clock && (expiresAt === 0 ? write.expiresAt === 0 : write.expiresAt >= expiresAt)`,
+    replace: `write.clock > clock && (expiresAt === 0) === (write.expiresAt === 0)`,
+    invariants: [6]
+  },
+  {
+    name: "a place in the order of stamps kept for an equal one",
+    what: "Of two writes under one clock value the later one's writer decides when it is evicted (rules 2 and 8).",
+    file: holdings,
+    by: "test/domain/Replica.test.ts",
+    find: `  write.clock > clock && (`,
+    replace: `  write.clock >= clock && (`,
+    invariants: [6]
   },
   {
     name: "never evicted",
@@ -778,7 +797,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "entries counted wrong",
     what: "What is counted is what is held.",
-    file: replica,
+    file: holdings,
     find: `    self.size--
     self.bytes -= record.bytes`,
     replace: `    self.size -= record.bytes > 60 && self.size > 3 ? 2 : 1

@@ -41,6 +41,7 @@ export const make = (options: Partial<Replica.Options> = {}): Subject => {
     ...options
   }
   const replica = Replica.make(resolved, HybridClock.make({ clockAheadMillisMax: 500 }), {
+    replaced: () => undefined,
     put: (entry) => happened.push({ what: "put", key: entry.key, clock: entry.clock }),
     removed: (entry, reason) => happened.push({ what: reason, key: entry.key, clock: entry.clock }),
     collided: (key, clock) => happened.push({ what: "collided", key, clock })
