@@ -58,7 +58,7 @@ export class Entry {
   /** Encoded. Nothing once the record is no longer held: indexes point at it for a while. */
   value: Packed = ""
   /** Encoded key and value. */
-  bytes: number
+  bytes = 0
   #updatedHigh = 0
   #updatedLow = 0
   /** Whether it came from `getOrSet` here (mode 2: an invalidation reaches further for those). */
@@ -67,6 +67,7 @@ export class Entry {
   held = true
   readonly key: Key
   readonly keyHash: number
+  readonly #keyBytes: number
   /** Neighbours in the order of use. */
   lessUsed: Entry | undefined = undefined
   moreUsed: Entry | undefined = undefined
@@ -74,7 +75,7 @@ export class Entry {
   constructor(key: Key, keyHash: number, write: Put, value: Packed, nowMillis: number) {
     this.key = key
     this.keyHash = keyHash
-    this.bytes = Keys.bytes(key)
+    this.#keyBytes = Keys.bytes(key)
     this.rewrite(write, value, nowMillis)
   }
 
@@ -90,7 +91,8 @@ export class Entry {
     this.#expiresHigh = highOf(expiresAt)
     this.#expiresLow = expiresAt | 0
     this.#crc = write.crc | 0
-    this.bytes += value.length - this.value.length
+    // Not by what the former value took, which is another access to memory.
+    this.bytes = this.#keyBytes + value.length
     this.value = value
     this.#updatedHigh = highOf(nowMillis)
     this.#updatedLow = nowMillis | 0
