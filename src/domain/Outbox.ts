@@ -1,10 +1,10 @@
 /**
- * The conflating outbox: which keys changed here and were not sent yet. It holds keys, not values: the value is read when
- * it is sent, so that under overload intermediate values are skipped and memory is bounded by the number of keys.
+ * The conflating outbox: which keys changed here and were not sent yet. It holds records, not values: the value is read when
+ * it is sent, so that under overload intermediate values are skipped and memory is bounded by the number of keys. That a key
+ * waits is written on its record, and inherited by the record that takes its place: nothing needs to be looked up.
  *
- * Guarantees: a key is held at most once and keeps its place; places are given out in order, so that everything that was
- * added before a barrier has left when `oldest` exceeds it. What exceeds `keysMax` empties the outbox: the sender then
- * tells its peers to repair from it.
+ * Guarantees: what waits keeps its place; places are given out in order, so that everything that was added before a barrier
+ * has left when `oldest` exceeds it. What exceeds `keysMax` empties the outbox: the sender then tells its peers to repair from it.
  */
 import type { Key } from "./Key.ts"
 import type { Record } from "./Record.ts"
@@ -14,19 +14,26 @@ export interface Places {
   last: number
 }
 
+/** Stands for a key of which nothing is held. */
+export interface Absence {
+  readonly kind: "absence"
+  readonly key: Key
+  place: number
+  readonly held: false
+}
+
+/** What waits: a record, which may not be held any more when its turn comes, or the absence of one. */
+export type Waiting = Record | Absence
+
 /** The front of the queue is given back when so much of it was taken. */
 const takenMin = 1_024
 
 export class Outbox {
   readonly #places: Places
   readonly #keysMax: number
-  /** The keys that wait, in order from `#front` on, and their places; keys leave by the front only, or all at once. */
-  #queue: Array<Key> = []
-  #queuePlaces: Array<number> = []
-  /** What was held of the keys when they were added: as long as it is held, nobody needs to look it up. */
-  #queueRecords: Array<Record | undefined> = []
+  /** What waits, in the order of places, from `#front` on: it leaves by the front only, or all at once. */
+  #queue: Array<Waiting | undefined> = []
   #front = 0
-  readonly #waiting = new Set<Key>()
   /** The newest clear not sent yet: its stamp's clock, or 0. */
   #clear = 0
   #clearPlace = 0
@@ -38,47 +45,48 @@ export class Outbox {
     this.#keysMax = keysMax
   }
 
-  /** Adds a key, of which this is held now; false when the outbox overflowed and was emptied. */
-  add(key: Key, record?: Record): boolean {
-    const { size } = this.#waiting
-    if (this.#waiting.add(key).size === size) return true
-    if (size >= this.#keysMax) {
+  /** Adds what does not wait; false when the outbox overflowed and was emptied. */
+  add(waiting: Waiting): boolean {
+    if (this.#queue.length - this.#front >= this.#keysMax) {
       this.drop()
       this.overflows++
       return false
     }
-    this.#queue.push(key)
-    this.#queuePlaces.push(++this.#places.last)
-    this.#queueRecords.push(record)
+    waiting.place = ++this.#places.last
+    this.#queue.push(waiting)
     return true
   }
 
-  /** A clear supersedes an earlier one, and takes its place. */
-  addClear(clock: number): void {
-    if (this.#clear === 0) this.#clearPlace = ++this.#places.last
+  /** A clear supersedes an earlier one and, if it is of all that waits, takes the place of that. */
+  addClear(clock: number, ofAll: boolean): void {
+    const place = ofAll ? this.oldest() : this.#clear === 0 ? Infinity : this.#clearPlace
+    if (ofAll) this.drop()
+    this.#clearPlace = place === Infinity ? ++this.#places.last : place
     this.#clear = clock
   }
 
-  has(key: Key): boolean {
-    return this.#waiting.has(key)
+  /** Whether a record waits, or one that it took the place of. */
+  has({ place }: Record): boolean {
+    return place > 0 && place >= this.#oldestWaiting()
   }
 
   drop(): void {
-    this.#waiting.clear()
     this.#queue = []
-    this.#queuePlaces = []
-    this.#queueRecords = []
     this.#front = 0
     this.#clear = 0
   }
 
   get size(): number {
-    return this.#waiting.size + (this.#clear === 0 ? 0 : 1)
+    return this.#queue.length - this.#front + (this.#clear === 0 ? 0 : 1)
+  }
+
+  #oldestWaiting(): number {
+    return this.peek()?.place ?? Infinity
   }
 
   /** The place of the next thing to send; `Infinity` when empty. */
   oldest(): number {
-    const place = this.#front === this.#queue.length ? Infinity : this.#queuePlaces[this.#front]
+    const place = this.#oldestWaiting()
     return this.#clear === 0 ? place : Math.min(place, this.#clearPlace)
   }
 
@@ -94,27 +102,17 @@ export class Outbox {
     return clear
   }
 
-  /** The next key, which stays until `taken`. */
-  peek(): Key | undefined {
+  /** What is next, which stays until `taken`. */
+  peek(): Waiting | undefined {
     return this.#front === this.#queue.length ? undefined : this.#queue[this.#front]
   }
 
-  /** What is held of the next key, if that is what was when it was added. */
-  peekRecord(): Record | undefined {
-    const record = this.#front === this.#queue.length ? undefined : this.#queueRecords[this.#front]
-    return record?.held === true ? record : undefined
-  }
-
-  /** Removes the key that `peek` gives. */
+  /** Removes what `peek` gives. */
   taken(): void {
     if (this.#front === this.#queue.length) return
-    this.#waiting.delete(this.#queue[this.#front])
-    this.#queueRecords[this.#front++] = undefined
-    if (this.#front >= takenMin && 2 * this.#front >= this.#queue.length) {
-      this.#queue = this.#queue.slice(this.#front)
-      this.#queuePlaces = this.#queuePlaces.slice(this.#front)
-      this.#queueRecords = this.#queueRecords.slice(this.#front)
-      this.#front = 0
-    }
+    this.#queue[this.#front++] = undefined
+    if (this.#front < takenMin || 2 * this.#front < this.#queue.length) return
+    this.#queue = this.#queue.slice(this.#front)
+    this.#front = 0
   }
 }

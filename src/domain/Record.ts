@@ -65,6 +65,8 @@ export class Entry {
   filled = false
   /** Whether the replica still holds this very record; indexes skip those that it does not. */
   held = true
+  /** Its place in the outbox, or that of what it replaced: 0 for never. The outbox writes it, the replica passes it on. */
+  place = 0
   readonly key: Key
   readonly keyHash: number
   readonly #keyBytes: number
@@ -147,6 +149,8 @@ export class Tombstone {
   /** Of an expiry: when that was, as it may be known elsewhere only later. */
   readonly expiresAt: number
   held: boolean
+  /** As of an entry. */
+  place: number
 
   constructor(key: Key, keyHash: number, clock: number, writer: MemberId, cause: Cause, expiresAt: number) {
     this.key = key
@@ -156,6 +160,7 @@ export class Tombstone {
     this.cause = cause
     this.expiresAt = expiresAt
     this.held = true
+    this.place = 0
   }
 
   get kind(): "tombstone" {

@@ -142,7 +142,9 @@ const bury = (
   // Out of the way of iteration: a cache emptied from the front would else step over all its tombstones each time.
   self.records.delete(key)
   if (self.options.mode === 2) return
-  Holdings.holdTombstone(self, new Tombstone(key, keyHash, clock, writer, cause, expiresAt))
+  const tombstone = new Tombstone(key, keyHash, clock, writer, cause, expiresAt)
+  if (held !== undefined) tombstone.place = held.place
+  Holdings.holdTombstone(self, tombstone)
   while (self.tombstones > self.options.tombstonesMax) {
     const oldest = self.graves.peek()
     if (oldest === undefined) return
@@ -279,6 +281,7 @@ const put = (self: Replica, event: Put, value: Packed, held: Record | undefined)
     // What was gone comes anew, at the end of the iteration order, as in a `Map`.
     if (held?.kind === "tombstone") self.records.delete(key)
     entry = new Entry(key, keyHash, event, value, self.judgedMillis)
+    if (held !== undefined) entry.place = held.place
     Holdings.holdEntry(self, entry)
   }
   self.observer.put(entry, previous === undefined, origin)

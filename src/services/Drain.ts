@@ -7,10 +7,9 @@
  */
 import type { Protocol } from "../domain/Configuration.ts"
 import * as Framing from "../domain/Framing.ts"
-import type { Key } from "../domain/Key.ts"
 import type { Write } from "../domain/Operation.ts"
 import * as OperationCodec from "../domain/OperationCodec.ts"
-import type { Places } from "../domain/Outbox.ts"
+import type { Places, Waiting } from "../domain/Outbox.ts"
 import type { Packed } from "../domain/Packed.ts"
 import * as Replica from "../domain/Replica.ts"
 import * as Stamp from "../domain/Stamp.ts"
@@ -68,9 +67,10 @@ export const make = ({ namespaces: all, operations, packer, places, protocol, se
     return true
   }
 
-  /** Packs what tells the present state of the next key, if there is anything to tell (any more). False: it must wait. */
-  const packNext = (namespace: Namespace, key: Key, now: number): boolean => {
-    const record = namespace.outbox.peekRecord() ?? Replica.record(namespace.replica, key)
+  /** Packs what tells the present state of the key that is next, if there is anything to tell (any more). False: it must wait. */
+  const packNext = (namespace: Namespace, waiting: Waiting, now: number): boolean => {
+    const { key } = waiting
+    const record = waiting.held ? waiting : Replica.record(namespace.replica, key)
     const goneUnsent = namespace.goneUnsent.size === 0 ? undefined : namespace.goneUnsent.get(key)
     const gone = record === undefined || (record.kind === "tombstone" && record.cause === "ghost")
     if (isAhead(gone ? goneUnsent ?? 0 : record.clock, now)) return false
@@ -120,8 +120,8 @@ export const make = ({ namespaces: all, operations, packer, places, protocol, se
       }
       // A namespace sends up to a datagram's worth before the next has its turn.
       while (ready.length === 0) {
-        const key = namespace.outbox.peek()
-        if (key === undefined || !packNext(namespace, key, now)) break
+        const waiting = namespace.outbox.peek()
+        if (waiting === undefined || !packNext(namespace, waiting, now)) break
         namespace.outbox.taken()
         idle = 0
       }

@@ -175,9 +175,9 @@ export class Namespace {
       value,
       origin: "local"
     }, now)
+    const record = Replica.record(this.replica, key)
     // Expired at once, by a clock that ran back: in mode 2 nothing else would tell the others.
-    if (this.options.mode === 2 && Replica.record(this.replica, key) === undefined) this.goneUnsent.set(key, clock)
-    this.#send(key, now)
+    this.#send(key, record, this.options.mode === 2 && record === undefined ? clock : 0, now)
     return clock
   }
 
@@ -190,8 +190,7 @@ export class Namespace {
     const clock = Replica.stamp(this.replica, now)
     Replica.apply(this.replica, { _tag: "Del", key, clock, writer: this.#host.self, origin: "local" }, now)
     // Mode 2 keeps no tombstone that the Multicaster could read the delete from.
-    if (this.options.mode === 2) this.goneUnsent.set(key, clock)
-    this.#send(key, now)
+    this.#send(key, Replica.record(this.replica, key), this.options.mode === 2 ? clock : 0, now)
     return held
   }
 
@@ -199,7 +198,9 @@ export class Namespace {
   clear(): number {
     const clock = Replica.stamp(this.replica, this.#host.time.now())
     this.#clearTo(clock, "local")
-    this.outbox.addClear(clock)
+    // Its stamp exceeds those of all that waits.
+    this.outbox.addClear(clock, true)
+    this.goneUnsent.clear()
     this.#host.wakeMulticaster()
     return clock
   }
@@ -222,14 +223,22 @@ export class Namespace {
     return Math.abs(this.#host.time.now() - this.#changedMillis) >= millis
   }
 
-  #send(key: Key, now: number): void {
+  /** Has what is held of a key now sent; or, if that does not tell it, that there is nothing since a clock value. */
+  #send(key: Key, record: Record.Record | undefined, gone: number, now: number): void {
     this.#changedMillis = now
-    if (!this.outbox.add(key, Replica.record(this.replica, key))) {
+    const waits = this.#waits(key, record)
+    if (gone > 0) this.goneUnsent.set(key, gone)
+    if (!waits && !this.outbox.add(record ?? { kind: "absence", key, place: 0, held: false })) {
       this.#host.counters.outboxOverflows++
       this.dropUnsent()
       this.#host.overflowed()
     }
     this.#host.wakeMulticaster()
+  }
+
+  /** Whether a key, of which this is or was held last, awaits sending. */
+  #waits(key: Key, record: Record.Record | undefined): boolean {
+    return (record !== undefined && this.outbox.has(record)) || (this.goneUnsent.size > 0 && this.goneUnsent.has(key))
   }
 
   // ---------------------------------------------------------------------------------------------- fills
@@ -267,8 +276,8 @@ export class Namespace {
     // In mode 2 values never travel and a fill changes nothing for the others.
     if (this.options.mode === 2) return true
     // The oldest of a full cache by the time that it was computed, it went at once: what it made old elsewhere must go, too.
-    if (Replica.record(this.replica, key)?.kind !== "entry") this.goneUnsent.set(key, filling.clock)
-    this.#send(key, now)
+    const record = Replica.record(this.replica, key)
+    this.#send(key, record, record?.kind === "entry" ? 0 : filling.clock, now)
     return true
   }
 
@@ -428,13 +437,14 @@ export class Namespace {
    * What goes before it was sent is told all the same: others may hold what it made old, although nobody told that here yet.
    * What another member wrote meanwhile in its place is told by that one: under our id it would be a stamp that nobody gave out, and a collision.
    */
-  #goneUnsent({ clock, key, writer }: Record.Record): void {
-    if (writer === this.#host.self && this.outbox.has(key)) this.goneUnsent.set(key, clock)
+  #goneUnsent(record: Record.Record): void {
+    const { clock, key, writer } = record
+    if (writer === this.#host.self && this.#waits(key, record)) this.goneUnsent.set(key, clock)
   }
 
   /** Another's clear removed what was not sent yet. Who waits for that to be applied waits until the others have heard of the clear. */
   #cleared(clock: number, origin: Replica.Origin): void {
-    if (origin !== "local" && this.outbox.size > 0) this.outbox.addClear(clock)
+    if (origin !== "local" && this.outbox.size > 0) this.outbox.addClear(clock, false)
   }
 
   #collided(key: Key, clock: number, origin: Replica.Origin, writer: MemberId): void {

@@ -37,9 +37,8 @@ export const mutants: ReadonlyArray<Mutant> = [
     name: "tombstone forgotten",
     what: "A delete leaves a tombstone, so that older copies that come later are not stored.",
     file: replica,
-    find: `  Holdings.holdTombstone(self, new Tombstone(key, keyHash, clock, writer, cause, expiresAt))`,
-    replace:
-      `  if (cause !== "delete") Holdings.holdTombstone(self, new Tombstone(key, keyHash, clock, writer, cause, expiresAt))`,
+    find: `  Holdings.holdTombstone(self, tombstone)`,
+    replace: `  if (cause !== "delete") Holdings.holdTombstone(self, tombstone)`,
     invariants: [1, 2, 5, 9]
   },
   {
@@ -501,19 +500,36 @@ export const mutants: ReadonlyArray<Mutant> = [
     invariants: [7]
   },
   {
-    name: "conflation loses the key",
-    what: "A key that is written again while it waits keeps its place in the outbox.",
+    name: "sent believed to wait",
+    what: "A key that was sent and is written again is sent again.",
     file: "src/domain/Outbox.ts",
-    find: `if (this.#waiting.add(key).size === size) return true`,
-    replace:
-      `if (this.#waiting.add(key).size === size) { this.#waiting.delete(key); this.#queue.splice(this.#queue.indexOf(key, this.#front), 1); this.#queuePlaces.pop(); return true }`,
+    find: `return place > 0 && place >= this.#oldestWaiting()`,
+    replace: `return place > 0 && this.size > 0`,
     invariants: [1, 5, 9]
+  },
+  {
+    name: "a waiting key that is deleted waits twice",
+    what: "A record that takes the place of one that waits waits in its place.",
+    file: replica,
+    by: "test/domain/Outbox.test.ts",
+    find: `  if (held !== undefined) tombstone.place = held.place`,
+    replace: ``,
+    invariants: [6]
+  },
+  {
+    name: "a waiting key that is written anew waits twice",
+    what: "A record that takes the place of one that waits waits in its place.",
+    file: replica,
+    by: "test/domain/Outbox.test.ts",
+    find: `    if (held !== undefined) entry.place = held.place`,
+    replace: ``,
+    invariants: [6]
   },
   {
     name: "evicted-unsent not told",
     what: "What goes before it was sent is told: others may hold what it made old.",
     file: namespace,
-    find: `if (writer === this.#host.self && this.outbox.has(key)) this.goneUnsent.set(key, clock)`,
+    find: `if (writer === this.#host.self && this.#waits(key, record)) this.goneUnsent.set(key, clock)`,
     replace: ``,
     invariants: [1, 5, 9]
   },
@@ -521,8 +537,8 @@ export const mutants: ReadonlyArray<Mutant> = [
     name: "another's write told as gone",
     what: "What another member wrote is told by that one: under our id it would be a stamp that nobody gave out.",
     file: namespace,
-    find: `if (writer === this.#host.self && this.outbox.has(key)) this.goneUnsent.set(key, clock)`,
-    replace: `if (this.outbox.has(key)) this.goneUnsent.set(key, clock)`,
+    find: `if (writer === this.#host.self && this.#waits(key, record)) this.goneUnsent.set(key, clock)`,
+    replace: `if (this.#waits(key, record)) this.goneUnsent.set(key, clock)`,
     invariants: [4]
   },
   {
@@ -530,8 +546,8 @@ export const mutants: ReadonlyArray<Mutant> = [
     what: "What a computation made old elsewhere goes, also where its result found no room.",
     file: "src/services/Namespace.ts",
     by: "test/simulation/waits.test.ts",
-    find: `if (Replica.record(this.replica, key)?.kind !== "entry") this.goneUnsent.set(key, filling.clock)`,
-    replace: ``,
+    find: `record?.kind === "entry" ? 0 : filling.clock`,
+    replace: `0`,
     invariants: [9]
   },
   {
@@ -539,7 +555,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     what: "A flush covers what another's clear removed before it was sent.",
     file: "src/services/Namespace.ts",
     by: "test/simulation/waits.test.ts",
-    find: `if (origin !== "local" && this.outbox.size > 0) this.outbox.addClear(clock)`,
+    find: `if (origin !== "local" && this.outbox.size > 0) this.outbox.addClear(clock, false)`,
     replace: ``,
     invariants: [9]
   },
@@ -557,7 +573,8 @@ export const mutants: ReadonlyArray<Mutant> = [
     what: "A record keeps its writer, whoever sends it.",
     file: "src/services/Drain.ts",
     find: `else pack("PUT", name, record, `,
-    replace: `else pack("PUT", name, { ...record, crc: record.crc, writer: self }, `,
+    replace:
+      `else pack("PUT", name, { key, clock: record.clock, expiresAt: record.expiresAt, crc: record.crc, writer: self }, `,
     invariants: [1, 4]
   },
   {

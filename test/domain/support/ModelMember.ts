@@ -138,7 +138,7 @@ export class Member {
     const clear = outbox.peekClear()
     if (clear > latest) return "later"
     if (clear > 0) return { _tag: "Clear", clock: outbox.takeClear(), writer: this.id, origin: "remote" }
-    const key = outbox.peek()
+    const key = outbox.peek()?.key
     if (key === undefined) return undefined
     const record = replica.records.get(key)
     const evicted = namespace.goneUnsent.get(key)
