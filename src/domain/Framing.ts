@@ -16,7 +16,7 @@
 import { checksum } from "./Checksum.ts"
 import { read16, read32, write16, write32 } from "./Fields.ts"
 import * as Invariant from "./Invariant.ts"
-import { Slab } from "./Slab.ts"
+import { type Margins, noMargins, Slab } from "./Slab.ts"
 import * as Varint from "./Varint.ts"
 
 export const bodyPrefixBytes = { data: 7, control: 1 } as const
@@ -52,19 +52,25 @@ export class Packer {
   readonly #ids: RecordIds
   readonly #scratch: Buffer
   readonly #prefixBytes: number
+  readonly #margins: Margins
   readonly #slab = new Slab()
   #used = 0
 
-  /** `bodyBytesMax` without the prefix, for which that much room is left before the pieces of each body. */
+  /**
+   * `bodyBytesMax` without the prefix, for which that much room is left before the pieces of each body. The margins are around
+   * each body, outside of it.
+   */
   constructor(options: {
     readonly bodyBytesMax: number
     readonly ids: RecordIds
     readonly prefixBytes?: number | undefined
+    readonly margins?: Margins | undefined
   }) {
     Invariant.check(options.bodyBytesMax >= 64, "a body holds at least 64 bytes of pieces")
     this.#bodyBytesMax = options.bodyBytesMax
     this.#ids = options.ids
     this.#prefixBytes = options.prefixBytes ?? 0
+    this.#margins = options.margins ?? noMargins
     this.#scratch = Buffer.alloc(this.#prefixBytes + options.bodyBytesMax)
   }
 
@@ -107,7 +113,7 @@ export class Packer {
   /** The pieces that are left over, if any. */
   flush(): Uint8Array | undefined {
     if (this.#used === 0) return undefined
-    const pieces = this.#slab.take(this.#prefixBytes + this.#used)
+    const pieces = this.#slab.take(this.#prefixBytes + this.#used, this.#margins)
     pieces.set(this.#scratch.subarray(0, pieces.length))
     this.#used = 0
     return pieces
@@ -122,7 +128,8 @@ export class Packer {
     const room = this.#bodyBytesMax - partOverhead(recordId, record.length)
     for (let offset = 0; offset < record.length; offset += room) {
       const length = Math.min(room, record.length - offset)
-      const pieces = this.#slab.take(this.#prefixBytes + partOverhead(recordId, record.length) + length)
+      const bytes = this.#prefixBytes + partOverhead(recordId, record.length) + length
+      const pieces = this.#slab.take(bytes, this.#margins)
       pieces[this.#prefixBytes] = piecePart
       let at = Varint.write(pieces, this.#prefixBytes + 1, recordId)
       at = Varint.write(pieces, at, record.length)

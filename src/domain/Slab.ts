@@ -5,19 +5,28 @@
  */
 const slabBytes = 65_536
 
+/** Room around a piece that is its own, for what is put around its bytes later, where they lie. */
+export interface Margins {
+  readonly before: number
+  readonly after: number
+}
+
+export const noMargins: Margins = { before: 0, after: 0 }
+
 export class Slab {
   #buffer = new ArrayBuffer(0)
   #used = 0
 
-  take(bytes: number): Uint8Array {
+  take(bytes: number, { after, before }: Margins = noMargins): Uint8Array {
+    const all = before + bytes + after
     // Without zeroing, which `Buffer` alone can do.
-    if (bytes > slabBytes / 4) return new Uint8Array(Buffer.allocUnsafeSlow(bytes).buffer)
-    if (this.#used + bytes > this.#buffer.byteLength) {
+    if (all > slabBytes / 4) return new Uint8Array(Buffer.allocUnsafeSlow(all).buffer, before, bytes)
+    if (this.#used + all > this.#buffer.byteLength) {
       this.#buffer = Buffer.allocUnsafeSlow(slabBytes).buffer
       this.#used = 0
     }
-    const start = this.#used
-    this.#used += bytes
+    const start = this.#used + before
+    this.#used += all
     return new Uint8Array(this.#buffer, start, bytes)
   }
 }

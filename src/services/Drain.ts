@@ -51,12 +51,17 @@ export interface Drain {
   readonly dropAll: () => void
 }
 
+/** Room for a large record that is kept for the next one. */
+const largeBytesKept = 262_144
+
 export const make = ({ namespaces: all, operations, packer, places, protocol, self, time }: Host): Drain => {
   /** Bodies of records that are taken from the outbox but not numbered yet: at most those of one record. */
   let ready: Array<Uint8Array> = []
   let readyAt = 0
   /** Clears of all namespaces (`""`) and of those that are not open here, not sent yet. */
   const clears = new Map<string, { readonly clock: number; readonly place: number }>()
+  /** Where a record is written that no body has room for, until it is cut into parts. */
+  let large = new Uint8Array(0)
   let turn = 0
   let heldUntil = Infinity
 
@@ -93,8 +98,11 @@ export const make = ({ namespaces: all, operations, packer, places, protocol, se
     const at = packer.place(OperationCodec.writeBytes(tag, namespace, written, value, self), ready)
     if (at >= 0) OperationCodec.writeInto(tag, namespace, written, value, self, packer.target, at)
     else {
-      const record = OperationCodec.encodeWritten(tag, namespace, written, value, self)
-      for (const body of packer.add(record)) ready.push(body)
+      const length = OperationCodec.writeBytes(tag, namespace, written, value, self)
+      if (large.length < length) large = new Uint8Array(length)
+      OperationCodec.writeInto(tag, namespace, written, value, self, large, 0)
+      for (const body of packer.add(large.subarray(0, length))) ready.push(body)
+      if (large.length > largeBytesKept) large = new Uint8Array(0)
     }
   }
 

@@ -30,7 +30,7 @@ import type { MemberTime } from "./MemberTime.ts"
 import type { Namespace } from "./Namespace.ts"
 import type { Address, Network } from "./Network.ts"
 import type { OperationLog } from "./OperationLog.ts"
-import type { Sealing } from "./Sealing.ts"
+import { margins, type Sealing } from "./Sealing.ts"
 
 /** Where a control message goes: one member (its id authenticates the datagram), or everybody. */
 export interface Destination {
@@ -117,7 +117,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<M
   const prefixBytes = Framing.bodyPrefixBytes.data
   const drain = Drain.make({
     ...host,
-    packer: new Framing.Packer({ bodyBytesMax: bodyBytesMax - prefixBytes, ids, prefixBytes })
+    packer: new Framing.Packer({ bodyBytesMax: bodyBytesMax - prefixBytes, ids, prefixBytes, margins })
   })
   const controlPacker = new Framing.Packer({ bodyBytesMax: bodyBytesMax - Framing.bodyPrefixBytes.control, ids })
 
@@ -135,8 +135,9 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<M
   const multicasts: Array<Uint8Array> = []
   const unicasts = new Map<Address, Array<Uint8Array>>()
 
-  const sealTo = (to: Destination | undefined, body: Uint8Array): void => {
-    const datagram = sealing.seal(body, to?.id)
+  const sealTo = (to: Destination | undefined, body: Uint8Array): void => post(to, sealing.seal(body, to?.id))
+
+  const post = (to: Destination | undefined, datagram: Uint8Array): void => {
     counters.datagramsOut++
     counters.bytesOut += datagram.length
     if (to === undefined) {
@@ -202,7 +203,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<M
       // The last one that the window allows asks to be acknowledged at once, so that the window opens again soon.
       Framing.numberBody(body, number, budget === 0)
       SendStream.append(stream, body)
-      sealTo(undefined, body)
+      post(undefined, sealing.sealInPlace(body))
       FlowWindow.sent(flow, number, now)
       pulseIntervalMillis = protocol.tailPulseMillis
       pulseDue = now + pulseIntervalMillis

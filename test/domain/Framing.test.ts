@@ -46,6 +46,24 @@ const receiver = (bytesMax = 64 * megabyte, budget = Reassembly.makeBudget(bytes
 }
 
 describe("records in bodies", () => {
+  it("have the margins that were asked for around each body, which no other one shares", () => {
+    const { below } = seeded(3)
+    const records = Array.from({ length: 400 }, () => recordOf(below(3_000), below))
+    const options = { bodyBytesMax: 1_000, prefixBytes: 9 }
+    const [margins, ids] = [{ before: 36, after: 4 }, Framing.makeRecordIds]
+    const plain = new Framing.Packer({ ...options, ids: ids() })
+    const spacious = new Framing.Packer({ ...options, ids: ids(), margins })
+    const bodies = records.flatMap((record) => spacious.add(record))
+    const copies = bodies.map((body) => body.slice())
+    for (const { buffer, byteOffset, length } of bodies) {
+      new Uint8Array(buffer, byteOffset - margins.before, margins.before).fill(0xee)
+      new Uint8Array(buffer, byteOffset + length, margins.after).fill(0xee)
+    }
+    assert.deepEqual(bodies, copies)
+    const bytes = (body: Uint8Array): Uint8Array => body.subarray(options.prefixBytes)
+    assert.deepEqual(bodies.map(bytes), records.flatMap((record) => plain.add(record)).map(bytes))
+  })
+
   it("arrive as they were, whatever their size and that of the bodies, in any order, with repetitions", () => {
     const { below, random } = seeded(1)
     for (let run = 0; run < 150; run++) {

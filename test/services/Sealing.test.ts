@@ -2,6 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { readFileSync } from "node:fs"
 import * as Datagram from "../../src/domain/Datagram.ts"
+import { Slab } from "../../src/domain/Slab.ts"
 import * as Sealing from "../../src/services/Sealing.ts"
 
 const ada = "a".repeat(32)
@@ -33,6 +34,28 @@ for (const [name, keys] of [["sealed", [key]], ["not sealed", []]] as const) {
       assert.deepEqual(open(to, unicast), body)
       assert.strictEqual(open(other, unicast), "unauthentic")
       assert.strictEqual(multicast.length, body.length + from.overheadBytes)
+    })
+
+    it("is the same when it is made where its body lies, which stays what it was, as do its neighbours", () => {
+      const [copying, inPlace, to] = [make(ada, keys), make(ada, keys), make(bob, keys)]
+      const slab = new Slab()
+      const contents = Array.from({ length: 300 }, (_, index) => new Uint8Array(7 * index).fill(index))
+      const bodies = contents.map((content) => {
+        const piece = slab.take(content.length, Sealing.margins)
+        piece.set(content)
+        return piece
+      })
+      const datagrams = bodies.map((piece) => inPlace.sealInPlace(piece))
+      for (const [index, datagram] of datagrams.entries()) {
+        assert.deepEqual(datagram, copying.seal(contents[index], undefined))
+        assert.deepEqual(open(to, datagram), contents[index])
+        assert.deepEqual(bodies[index], contents[index])
+      }
+      // A repeat has a counter of its own, and leaves the first one as it is.
+      const repeated = inPlace.seal(bodies[9], undefined)
+      assert.deepEqual(open(to, repeated), contents[9])
+      assert.notDeepEqual(repeated, datagrams[9])
+      assert.deepEqual(open(to, datagrams[9]), contents[9])
     })
 
     it("with any bit flipped, or cut off, does not open", () => {
