@@ -4,7 +4,6 @@
  * and not their keys, as in a large replica each look at the map is one at memory that no cache of the processor holds.
  */
 import * as Digest from "./Digest.ts"
-import type { Key } from "./Key.ts"
 import type { Record } from "./Record.ts"
 
 const idleMillis = 5_000
@@ -33,7 +32,11 @@ export class BucketIndex {
   }
 
   /** The records of a bucket that are held. */
-  recordsOf(bucket: number, records: ReadonlyMap<Key, Record>, nowMillis: number): ReadonlySet<Record> {
+  recordsOf(
+    bucket: number,
+    records: { readonly values: () => Iterable<Record> },
+    nowMillis: number
+  ): ReadonlySet<Record> {
     this.#usedMillis = nowMillis
     if (this.#records === undefined) {
       const buckets = Array.from({ length: Digest.buckets }, () => new Set<Record>())

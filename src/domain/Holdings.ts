@@ -4,9 +4,9 @@
  */
 import { BucketIndex } from "./BucketIndex.ts"
 import * as Digest from "./Digest.ts"
-import type { Key } from "./Key.ts"
 import type { Packed } from "./Packed.ts"
-import { type Entry, notDecoded, type Record, type Tombstone } from "./Record.ts"
+import type { Entry, Record, Tombstone } from "./Record.ts"
+import { RecordTable } from "./RecordTable.ts"
 import type { Put } from "./ReplicaEvent.ts"
 import type { Options } from "./ReplicaOptions.ts"
 import * as Stamp from "./Stamp.ts"
@@ -17,7 +17,7 @@ export interface Holdings {
   readonly options: Options
   /** Whether the least recently used entry goes first. */
   readonly evictsUsed: boolean
-  readonly records: Map<Key, Record>
+  readonly records: RecordTable
   readonly digest: Digest.Digest
   /** Entries, unfreed expired ones included. */
   size: number
@@ -40,7 +40,7 @@ export const endOf = (tombstone: Tombstone, horizonMillis: number): number =>
 export const make = (options: Options): Holdings => ({
   options,
   evictsUsed: options.eviction === "used",
-  records: new Map(),
+  records: new RecordTable(),
   digest: Digest.make(),
   size: 0,
   bytes: 0,
@@ -53,12 +53,6 @@ export const make = (options: Options): Holdings => ({
   byBucket: new BucketIndex()
 })
 
-/** What is no longer held keeps no value: indexes and the outbox may point at it for a while. */
-export const empty = (entry: Entry): void => {
-  entry.value = ""
-  entry.decoded = notDecoded
-}
-
 /** Takes a record out of all indexes; the map is the caller's. */
 export const release = (self: Holdings, record: Record): void => {
   record.held = false
@@ -67,7 +61,8 @@ export const release = (self: Holdings, record: Record): void => {
   if (record.kind === "entry") {
     self.size--
     self.bytes -= record.bytes
-    empty(record)
+    // Indexes and the outbox may point at it for a while.
+    record.value = ""
     if (record.expiresAt !== 0) self.byExpiry.released()
     if (self.evictsUsed) self.byUse.remove(record)
     else self.byStamp.released()
@@ -79,7 +74,7 @@ export const release = (self: Holdings, record: Record): void => {
 }
 
 export const holdEntry = (self: Holdings, entry: Entry): void => {
-  self.records.set(entry.key, entry)
+  self.records.set(entry)
   self.byBucket.add(entry)
   self.size++
   self.bytes += entry.bytes
@@ -90,7 +85,7 @@ export const holdEntry = (self: Holdings, entry: Entry): void => {
 }
 
 export const holdTombstone = (self: Holdings, tombstone: Tombstone): void => {
-  self.records.set(tombstone.key, tombstone)
+  self.records.set(tombstone)
   self.byBucket.add(tombstone)
   self.tombstones++
   if (self.options.mode === 1) Digest.toggle(self.digest, tombstone, 1)
@@ -107,6 +102,7 @@ export const rewrite = (self: Holdings, entry: Entry, write: Put, value: Packed,
   if (self.options.mode === 1) Digest.toggle(self.digest, entry, -1)
   self.bytes -= entry.bytes
   entry.rewrite(write, value, nowMillis)
+  self.records.renew(entry)
   self.bytes += entry.bytes
   if (self.options.mode === 1) Digest.toggle(self.digest, entry, 1)
   if (self.evictsUsed) self.byUse.use(entry)
@@ -116,7 +112,7 @@ export const rewrite = (self: Holdings, entry: Entry, write: Put, value: Packed,
 export const clear = (self: Holdings): void => {
   for (const record of self.records.values()) {
     record.held = false
-    if (record.kind === "entry") empty(record)
+    if (record.kind === "entry") record.value = ""
   }
   self.records.clear()
   Digest.clear(self.digest)

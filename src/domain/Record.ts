@@ -8,28 +8,7 @@ import * as Keys from "./Key.ts"
 import type { Key } from "./Key.ts"
 import type { Packed } from "./Packed.ts"
 import type { Put } from "./ReplicaEvent.ts"
-import * as Stamp from "./Stamp.ts"
 import type { MemberId } from "./Stamp.ts"
-
-/** Stands in `Entry.decoded` until the value is first read. */
-export const notDecoded: unique symbol = Symbol.for("mccache/notDecoded")
-
-/** Times that lookups compare are in units of so many milliseconds since 2025: a small integer until 2094. */
-const freshUnit = 1 / 1_024
-
-/**
- * What expires no sooner than this after a glance at the clock has not expired. A glance lags by no more than a turn of the event
- * loop lasts, and whose turns last this long is nearly taken for dead by the others.
- */
-export const glanceMarginMillis = 10_000
-
-/** A time as `Entry.freshUntil` has it. */
-export const freshTime = (unixMillis: number): number => ((unixMillis - Stamp.epochMillis) * freshUnit) | 0
-
-const freshUntil = (expiresAt: number): number =>
-  expiresAt === 0
-    ? 0x7fff_ffff
-    : Math.min(0x7fff_ffff, Math.floor((expiresAt - glanceMarginMillis - Stamp.epochMillis) * freshUnit))
 
 /** A whole number below 2^53 in two of 32 bits. */
 const word = 2 ** 32
@@ -38,17 +17,9 @@ const join = (high: number, low: number): number => high * word + (low >>> 0)
 
 /**
  * A live value. A number that is no small integer is a box on the heap, another 16 bytes and, in a large cache, the time of
- * another access to memory: the four of them here are two small integers each. What a lookup touches comes first, then what a
- * write does, as they lie in memory in this order.
+ * another access to memory: the three of them here are two small integers each. What lookups touch is in the `RecordTable`.
  */
 export class Entry {
-  /** Until when it has surely not expired, whatever the clock says within `glanceMarginMillis`. */
-  freshUntil = 0
-  /** When it was looked up last; -1 for never. */
-  #lookedUpHigh = -1
-  #lookedUpLow = 0
-  /** The decoded value: the namespace service's slot. */
-  decoded: unknown = notDecoded
   #clockHigh = 0
   #clockLow = 0
   writer: MemberId = ""
@@ -67,6 +38,8 @@ export class Entry {
   held = true
   /** Its place in the outbox, or that of what it replaced: 0 for never. The outbox writes it, the replica passes it on. */
   place = 0
+  /** Where it is in the table, which writes it. */
+  slot = 0
   readonly key: Key
   readonly keyHash: number
   readonly #keyBytes: number
@@ -84,9 +57,6 @@ export class Entry {
   /** Takes the value and the stamp of a newer write. */
   rewrite(write: Put, value: Packed, nowMillis: number): void {
     const { clock, expiresAt } = write
-    this.freshUntil = freshUntil(expiresAt)
-    this.#lookedUpHigh = -1
-    this.decoded = notDecoded
     this.#clockHigh = highOf(clock)
     this.#clockLow = clock | 0
     this.writer = write.writer
@@ -123,17 +93,6 @@ export class Entry {
   get updatedAt(): number {
     return join(this.#updatedHigh, this.#updatedLow)
   }
-
-  /** It is looked up now, Unix milliseconds. */
-  lookUp(nowMillis: number): void {
-    this.#lookedUpHigh = highOf(nowMillis)
-    this.#lookedUpLow = nowMillis | 0
-  }
-
-  /** When it was looked up last, Unix milliseconds; `undefined` for never. */
-  get lookedUpAt(): number | undefined {
-    return this.#lookedUpHigh < 0 ? undefined : join(this.#lookedUpHigh, this.#lookedUpLow)
-  }
 }
 
 /** Why there is no value. A ghost marks an eviction in mode 0: repair must not refill the key with it. */
@@ -149,8 +108,9 @@ export class Tombstone {
   /** Of an expiry: when that was, as it may be known elsewhere only later. */
   readonly expiresAt: number
   held: boolean
-  /** As of an entry. */
+  /** These two as of an entry. */
   place: number
+  slot: number
 
   constructor(key: Key, keyHash: number, clock: number, writer: MemberId, cause: Cause, expiresAt: number) {
     this.key = key
@@ -161,6 +121,7 @@ export class Tombstone {
     this.expiresAt = expiresAt
     this.held = true
     this.place = 0
+    this.slot = 0
   }
 
   get kind(): "tombstone" {

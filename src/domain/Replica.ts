@@ -19,7 +19,7 @@ import * as Keys from "./Key.ts"
 import type { Key } from "./Key.ts"
 import type { Packed } from "./Packed.ts"
 import type { Cause, Record } from "./Record.ts"
-import { Entry, freshTime, hashOf, Tombstone } from "./Record.ts"
+import { Entry, hashOf, Tombstone } from "./Record.ts"
 import type { Event, Origin, Outcome, Put } from "./ReplicaEvent.ts"
 import type { Observer, Removal } from "./ReplicaObserver.ts"
 import type { Options } from "./ReplicaOptions.ts"
@@ -77,19 +77,20 @@ const readable = (self: Replica, record: Record | undefined, nowMillis: number):
 }
 
 /**
- * Whether an entry has surely not expired, by a time that may lag: most lookups need no more. Otherwise `isReadable` decides,
- * by the exact time.
+ * Whether there is an entry at a slot that has surely not expired, by a time that may lag: most lookups need no more. Otherwise
+ * `isReadable` decides, by the exact time.
  */
-export const isFresh = (self: Replica, entry: Entry, glancedMillis: number): boolean =>
-  freshTime(glancedMillis > self.judgedMillis ? glancedMillis : self.judgedMillis) < entry.freshUntil
+export const isFresh = (self: Replica, slot: number, glancedMillis: number): boolean =>
+  self.records.isFresh(slot, glancedMillis > self.judgedMillis ? glancedMillis : self.judgedMillis)
 
 /** Whether an entry has not expired. */
 export const isReadable = (self: Replica, entry: Entry, nowMillis: number): boolean =>
   entry.expiresAt === 0 || entry.expiresAt > judge(self, nowMillis)
 
-/** A lookup found this entry. */
-export const use = (self: Replica, entry: Entry): void => {
-  if (self.evictsUsed) self.byUse.use(entry)
+/** A lookup found the entry at a slot. */
+export const use = (self: Replica, slot: number): void => {
+  const record = self.records.at(slot)
+  if (self.evictsUsed && record?.kind === "entry") self.byUse.use(record)
 }
 
 /** The unexpired entry of a key. */

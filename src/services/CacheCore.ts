@@ -6,8 +6,8 @@ import type * as Duration from "effect/Duration"
 import { crc32 } from "node:zlib"
 import * as Key from "../domain/Key.ts"
 import * as McCacheError from "../domain/McCacheError.ts"
-import { notDecoded } from "../domain/Record.ts"
 import type * as Record from "../domain/Record.ts"
+import { notDecoded, type RecordTable } from "../domain/RecordTable.ts"
 import * as Replica from "../domain/Replica.ts"
 import type { Stamp } from "../domain/Stamp.ts"
 import * as TimeInput from "../domain/TimeInput.ts"
@@ -75,6 +75,7 @@ export class CacheCore<V> {
   readonly namespace: Namespace
   // A lookup goes through all of this: the fewer steps, the better.
   readonly #replica: Replica.Replica
+  readonly #records: RecordTable
   readonly #tally: Tally
   readonly #codec: ValueCodec<V>
   readonly #time: MemberTime
@@ -89,6 +90,7 @@ export class CacheCore<V> {
     this.name = namespace.name
     this.namespace = namespace
     this.#replica = namespace.replica
+    this.#records = namespace.replica.records
     this.#tally = namespace.tally
     this.#codec = codec
     this.#time = member.time
@@ -111,17 +113,17 @@ export class CacheCore<V> {
     if (this.#closed()) throw closedError()
   }
 
-  /** The value of an entry, decoded when it is first read. Undecodable bytes count and read as a miss. */
-  #value(entry: Record.Entry): V | undefined {
-    if (entry.decoded === notDecoded) {
+  /** The value of an entry, decoded when it is first read; `notDecoded`, which counts and reads as a miss, if that fails. */
+  #value({ slot, value }: Record.Entry): unknown {
+    const records = this.#records
+    if (records.decoded(slot) === notDecoded) {
       try {
-        entry.decoded = this.#codec.decode(entry.value)
+        records.decode(slot, this.#codec.decode(value))
       } catch {
         this.#counters.undecodable++
-        return undefined
       }
     }
-    return entry.decoded as V
+    return records.decoded(slot)
   }
 
   // ------------------------------------------------------------------------------------------------ reading
@@ -131,32 +133,44 @@ export class CacheCore<V> {
     const value = this.get(key)
     if (value !== undefined) return { value }
     // A stored `undefined` is a hit.
-    const entry = Replica.peek(this.namespace.replica, key, this.#time.now())
-    return entry === undefined || entry.decoded === notDecoded ? undefined : { value: entry.decoded as V }
+    const entry = Replica.peek(this.#replica, key, this.#time.now())
+    const decoded = entry === undefined ? notDecoded : this.#records.decoded(entry.slot)
+    return decoded === notDecoded ? undefined : { value: decoded as V }
   }
 
   get(key: Key.Key): V | undefined {
     this.#open()
     const replica = this.#replica
+    const records = this.#records
     const tally = this.#tally
-    const record = Replica.record(replica, key)
-    if (record !== undefined && record.kind === "entry") {
+    const slot = records.slot(key)
+    if (slot !== undefined) {
       let now = this.#time.glance()
-      const fresh = Replica.isFresh(replica, record, now)
-      if (fresh || Replica.isReadable(replica, record, now = this.#time.now())) {
+      if (Replica.isFresh(replica, slot, now) || this.#isReadable(slot, now = this.#time.now())) {
         tally.lookups++
-        record.lookUp(now)
-        Replica.use(replica, record)
-        if (record.decoded !== notDecoded) return record.decoded as V
-        const value = this.#value(record)
-        if (record.decoded === notDecoded) tally.misses++
-        return value
+        records.lookUp(slot, now)
+        if (replica.evictsUsed) Replica.use(replica, slot)
+        const decoded = records.decoded(slot)
+        return decoded === notDecoded ? this.#firstRead(slot) : decoded as V
       }
     }
     // What is there has a key that is one.
     requireKey(key)
     tally.lookups++
     tally.misses++
+    return undefined
+  }
+
+  #isReadable(slot: number, now: number): boolean {
+    const record = this.#records.at(slot)
+    return record?.kind === "entry" && Replica.isReadable(this.#replica, record, now)
+  }
+
+  #firstRead(slot: number): V | undefined {
+    const record = this.#records.at(slot)
+    const value = record?.kind === "entry" ? this.#value(record) : notDecoded
+    if (value !== notDecoded) return value as V
+    this.#tally.misses++
     return undefined
   }
 
@@ -167,22 +181,19 @@ export class CacheCore<V> {
   /** As `peek`, telling a stored `undefined` from nothing. */
   glance(key: Key.Key): { readonly value: V } | undefined {
     this.#check(key)
-    const entry = Replica.peek(this.namespace.replica, key, this.#time.now())
-    if (entry === undefined) return undefined
-    const value = this.#value(entry)
-    return entry.decoded === notDecoded ? undefined : { value: value as V }
+    const entry = Replica.peek(this.#replica, key, this.#time.now())
+    const value = entry === undefined ? notDecoded : this.#value(entry)
+    return value === notDecoded ? undefined : { value: value as V }
   }
 
   has(key: Key.Key): boolean {
     this.#open()
-    const replica = this.#replica
-    const record = Replica.record(replica, key)
-    if (record === undefined) requireKey(key)
-    else if (record.kind === "entry") {
-      return Replica.isFresh(replica, record, this.#time.glance()) ||
-        Replica.isReadable(replica, record, this.#time.now())
+    const slot = this.#records.slot(key)
+    if (slot === undefined) {
+      requireKey(key)
+      return false
     }
-    return false
+    return Replica.isFresh(this.#replica, slot, this.#time.glance()) || this.#isReadable(slot, this.#time.now())
   }
 
   metadata(key: Key.Key): Metadata | undefined {
@@ -195,7 +206,7 @@ export class CacheCore<V> {
       writer: entry.writer,
       crc: entry.crc,
       bytes: entry.bytes,
-      lastLookup: entry.lookedUpAt,
+      lastLookup: this.#records.lookedUpAt(entry),
       lastUpdate: entry.updatedAt,
       expiresAt: entry.expiresAt === 0 ? undefined : entry.expiresAt
     }
@@ -239,7 +250,7 @@ export class CacheCore<V> {
   *#entries(): IterableIterator<[Key.Key, V]> {
     for (const entry of this.#unexpired()) {
       const value = this.#value(entry)
-      if (entry.decoded !== notDecoded) yield [entry.key, value as V]
+      if (value !== notDecoded) yield [entry.key, value as V]
     }
   }
 

@@ -48,6 +48,7 @@ export interface Changes {
   /** Notes a change by others of an entry that was looked up here; false when that was too long ago. */
   readonly sinceRead: (
     previous: Record.Entry,
+    lookedUpAt: number | undefined,
     type: ChangedSinceRead["type"],
     by: { readonly clock: number; readonly writer: MemberId; readonly crc: number | undefined },
     now: number
@@ -99,8 +100,7 @@ export const make = Effect.fnUntraced(function*(options: {
       }
       PubSub.publishUnsafe(published, change)
     },
-    sinceRead: (previous, type, { clock, crc, writer }, now) => {
-      const { lookedUpAt } = previous
+    sinceRead: (previous, lookedUpAt, type, { clock, crc, writer }, now) => {
       if (lookedUpAt === undefined) return false
       const elapsedMillis = now - lookedUpAt
       if (elapsedMillis > callbackWindowMillis) return false

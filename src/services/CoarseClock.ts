@@ -1,7 +1,7 @@
 /**
  * How lookups read the clock. A lookup takes less time than looking at the clock does, so a runtime may let lookups that
  * follow each other closely share one look, within one callback. Whether an entry that expires soon has expired is
- * decided by the exact time all the same (`Record.glanceMarginMillis`).
+ * decided by the exact time all the same (`RecordTable.glanceMarginMillis`).
  */
 import * as Context from "effect/Context"
 

@@ -12,7 +12,7 @@ export interface MemberTime {
   readonly physical: () => number
   /** Physical time plus the correction. */
   readonly now: () => number
-  /** `now` as lookups read it: it may lag, by less than `Record.glanceMarginMillis`. */
+  /** `now` as lookups read it: it may lag, by less than `RecordTable.glanceMarginMillis`. */
   readonly glance: () => number
   /** Monotonic milliseconds from an arbitrary start. */
   readonly ticks: () => number

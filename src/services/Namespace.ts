@@ -469,7 +469,8 @@ export class Namespace {
     type: ChangedSinceRead["type"],
     by: { readonly clock: number; readonly writer: MemberId; readonly crc: number | undefined }
   ): void {
-    if (!this.changes.sinceRead(previous, type, by, this.#host.time.now())) return
+    const lookedUpAt = this.replica.records.lookedUpAt(previous)
+    if (!this.changes.sinceRead(previous, lookedUpAt, type, by, this.#host.time.now())) return
     if (type === "incoherent") this.tally.incoherent++
     // A change that did not come through the inbox (repair) is told on the actor's next turn.
     this.inbox.wake()

@@ -341,7 +341,7 @@ describe("rule 8, capacity", () => {
     for (const at of [1, 2, 3]) Replica.apply(subject.replica, put(`k${at}`, clockAt(at), a, { origin: "local" }), t0)
     const used = Replica.peek(subject.replica, "k1", t0)
     assert.isDefined(used)
-    Replica.use(subject.replica, used)
+    Replica.use(subject.replica, used.slot)
     Replica.apply(subject.replica, put("k4", clockAt(4), a, { origin: "local" }), t0)
     assert.deepStrictEqual([...Replica.entries(subject.replica, t0)].map(({ key }) => key), ["k1", "k3", "k4"])
   })

@@ -92,8 +92,8 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "fresh beyond its expiry",
     what: "What a lookup takes for fresh without asking for the exact time has not expired (rule 5).",
-    file: "src/domain/Record.ts",
-    by: "test/domain/Record.test.ts",
+    file: "src/domain/RecordTable.ts",
+    by: "test/domain/RecordTable.test.ts",
     find: `export const glanceMarginMillis = 10_000`,
     replace: `export const glanceMarginMillis = -10_000`,
     invariants: [2]

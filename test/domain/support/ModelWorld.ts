@@ -159,7 +159,7 @@ export class World {
       }
       case "read":
         const entry = Replica.peek(namespace.replica, this.keys[action.key], member.now())
-        if (entry !== undefined) Replica.use(namespace.replica, entry)
+        if (entry !== undefined) Replica.use(namespace.replica, entry.slot)
         return undefined
       case "sweep":
         Replica.sweep(namespace.replica, member.now())

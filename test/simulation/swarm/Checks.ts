@@ -128,7 +128,7 @@ export const knownToAll = (nodes: ReadonlyArray<Cluster.Node>): Map<Key, Stamp.S
     const found = member.namespaces().get(namespace)
     return found?.caughtUp === true ? [found.replica] : []
   })
-  for (const [key, { clock, writer }] of donors[0]?.records ?? []) {
+  for (const { clock, key, writer } of donors[0]?.records.values() ?? []) {
     const stamp = { clock, writer }
     const all = donors.every((replica) => {
       const record = Replica.record(replica, key)
