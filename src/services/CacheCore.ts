@@ -114,16 +114,20 @@ export class CacheCore<V> {
   }
 
   /** The value of an entry, decoded when it is first read; `notDecoded`, which counts and reads as a miss, if that fails. */
-  #value({ slot, value }: Record.Entry): unknown {
+  #value(entry: Record.Entry): unknown {
+    const { slot, value } = entry
     const records = this.#records
-    if (records.decoded(slot) === notDecoded) {
-      try {
-        records.decode(slot, this.#codec.decode(value))
-      } catch {
-        this.#counters.undecodable++
-      }
+    const known = records.decoded(slot)
+    if (known !== notDecoded) return known
+    try {
+      const decoded = this.#codec.decode(value)
+      // A Schema runs code of the user's, which may have changed the cache: then this is what was read, and not kept.
+      if (records.at(slot) === entry && entry.value === value) records.decode(slot, decoded)
+      return decoded
+    } catch {
+      this.#counters.undecodable++
+      return notDecoded
     }
-    return records.decoded(slot)
   }
 
   // ------------------------------------------------------------------------------------------------ reading

@@ -440,6 +440,31 @@ describe("a namespace with a Schema", () => {
       assert.deepStrictEqual(yield* pairs(writer), [["k", 1]])
     }))
 
+  it.effect("that changes the cache while it decodes gives what was read, and nothing of it to another key or write", () =>
+    Effect.gen(function*() {
+      let meanwhile = (): void => undefined
+      const value = Schema.Number.check(Schema.makeFilter(() => {
+        meanwhile()
+        return true
+      }))
+      const { cluster, reader, writer } = yield* pair<number>({}, { reader: { value } })
+      yield* writer.setMany([["k", 1], ["l", 1]])
+      yield* cluster.advance("100 millis")
+      const once = (change: () => void): void => {
+        meanwhile = () => {
+          meanwhile = () => undefined
+          change()
+        }
+      }
+      once(() => Effect.runSync(Effect.andThen(reader.delete("k"), reader.set("other", 2))))
+      assert.strictEqual(reader.getUnsafe("k"), 1)
+      assert.deepStrictEqual(yield* reader.get("k"), Option.none())
+      assert.strictEqual(reader.getUnsafe("other"), 2)
+      once(() => Effect.runSync(reader.set("l", 3)))
+      assert.strictEqual(reader.getUnsafe("l"), 1)
+      assert.strictEqual(reader.getUnsafe("l"), 3)
+    }))
+
   it.effect("what another member wrote and the Schema does not accept reads as a miss, and is counted", () =>
     Effect.gen(function*() {
       const { b, cluster, reader, writer } = yield* pair<unknown>({}, { reader: { value: Schema.Number } })
