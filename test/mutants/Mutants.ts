@@ -111,7 +111,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     what: "An expired entry leaves a tombstone, so that older copies that come later are not stored (rule 5).",
     file: replica,
     find: `bury(self, entry, entry.key, entry.keyHash, entry.clock, entry.writer, "expiry", entry.expiresAt)`,
-    replace: `self.records.delete(entry.key), release(self, entry)`,
+    replace: `self.records.delete(entry.key), Holdings.release(self, entry)`,
     invariants: [1, 2, 3, 5, 9]
   },
   {
@@ -152,7 +152,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     what: "When an entry is evicted the forget line rises to its stamp (rule 7).",
     file: replica,
     find: `} else forgetRecord(self, entry)`,
-    replace: `} else if (self.records.delete(entry.key)) release(self, entry)`,
+    replace: `} else if (self.records.delete(entry.key)) Holdings.release(self, entry)`,
     invariants: [1, 3, 5, 9]
   },
   {
@@ -160,7 +160,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     what: "When an old tombstone is dropped the forget line rises to its stamp (rule 7).",
     file: replica,
     find: `    forgetRecord(self, tombstone)`,
-    replace: `    if (self.records.delete(tombstone.key)) release(self, tombstone)`,
+    replace: `    if (self.records.delete(tombstone.key)) Holdings.release(self, tombstone)`,
     invariants: [1, 2, 5]
   },
   {
@@ -168,7 +168,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     what: "When there are too many tombstones, the forget line rises to the stamp of the one that goes (rule 7).",
     file: replica,
     find: `    forgetRecord(self, oldest)`,
-    replace: `    if (self.records.delete(oldest.key)) release(self, oldest)`,
+    replace: `    if (self.records.delete(oldest.key)) Holdings.release(self, oldest)`,
     invariants: [1, 2, 5]
   },
   {
