@@ -17,7 +17,7 @@ import {
 } from "../package/support/Package.ts"
 
 /** Of the tarball. It was 245 KB when this was written; what makes it grow beyond this should be worth it. */
-const tarballBytesMax = 400_000
+const tarballBytesMax = 425_000
 
 describe("the package", () => {
   const directory = temporary()
