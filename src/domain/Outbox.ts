@@ -1,7 +1,8 @@
 /**
  * The conflating outbox: which keys changed here and were not sent yet. It holds records, not values: the value is read when
- * it is sent, so that under overload intermediate values are skipped and memory is bounded by the number of keys. That a key
- * waits is written on its record, and inherited by the record that takes its place: nothing needs to be looked up.
+ * it is sent, so that under overload intermediate values are skipped and memory is bounded by `keysMax`. That a key waits is
+ * written on its record, and inherited by the record that takes its place: nothing needs to be looked up. When a record vanished,
+ * its key may come to wait once more; then the later place counts.
  *
  * Guarantees: what waits keeps its place; places are given out in order, so that everything that was added before a barrier
  * has left when `oldest` exceeds it. What exceeds `keysMax` empties the outbox: the sender then tells its peers to repair from it.

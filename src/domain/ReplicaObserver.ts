@@ -9,7 +9,7 @@ export type Removal = "delete" | "expire" | "evict" | "collision" | "clear" | "r
 
 /** Told, inside the fold, what happened. `clock` is that of the cause, 0 when there is none. */
 export interface Observer {
-  /** An entry, which is still what it was, gives way to a newer value of its key: `put` follows, unless that comes and goes. */
+  /** An entry, which is still what it was, gives way to a newer value of its key: `put` follows. */
   readonly replaced: (entry: Entry, by: Put) => void
   /** An entry has the value of a write; `isNew`: none gave way. */
   readonly put: (entry: Entry, isNew: boolean, origin: Origin) => void

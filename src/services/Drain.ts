@@ -76,6 +76,8 @@ export const make = ({ namespaces: all, operations, packer, places, protocol, se
   const packNext = (namespace: Namespace, waiting: Waiting, now: number): boolean => {
     const { key } = waiting
     const record = waiting.held ? waiting : Replica.record(namespace.replica, key)
+    // The key waits anew, in a later place: what waited here is gone, and told by whoever made it so.
+    if (record !== undefined && record.place > waiting.place) return true
     const goneUnsent = namespace.goneUnsent.size === 0 ? undefined : namespace.goneUnsent.get(key)
     const gone = record === undefined || (record.kind === "tombstone" && record.cause === "ghost")
     if (isAhead(gone ? goneUnsent ?? 0 : record.clock, now)) return false

@@ -197,10 +197,10 @@ export class Namespace {
   /** Clears the namespace here and everywhere. */
   clear(): number {
     const clock = Replica.stamp(this.replica, this.#host.time.now())
-    this.#clearTo(clock, "local")
-    // Its stamp exceeds those of all that waits.
+    // Its stamp exceeds those of all that waits; but not of what a listener writes when it hears of it.
     this.outbox.addClear(clock, true)
     this.goneUnsent.clear()
+    this.#clearTo(clock, "local")
     this.#host.wakeMulticaster()
     return clock
   }
@@ -364,10 +364,9 @@ export class Namespace {
   // ---------------------------------------------------------------------------------------------- what happened
 
   #replaced(entry: Record.Entry, by: Replica.Put): void {
-    const { origin } = by
-    if (origin === "remote" || origin === "repair") {
-      this.#changedSinceRead(entry, origin === "repair" ? "incoherent" : "update", by)
-    }
+    if (by.origin !== "remote" && by.origin !== "repair") return
+    const type = by.origin === "repair" ? "incoherent" : "update"
+    this.#changedSinceRead(entry, this.replica.records.lookedUpAt(entry), type, by)
   }
 
   #put(entry: Record.Entry, isNew: boolean, origin: Replica.Origin): void {
@@ -384,6 +383,8 @@ export class Namespace {
     origin: Replica.Origin
   ): void {
     const tally = this.tally
+    // Before a listener writes, which may give the entry's slot to another.
+    const lookedUpAt = this.replica.records.lookedUpAt(entry)
     switch (reason) {
       case "evict": {
         tally.evicts++
@@ -411,14 +412,15 @@ export class Namespace {
       case "invalidate":
       case "repair": {
         tally.deletes++
-        if (origin === "remote" || origin === "repair") this.#goneUnsent(entry)
+        // Mode 2 keeps no tombstone that could tell that the key waits already.
+        if (origin === "remote" || origin === "repair" || this.options.mode === 2) this.#goneUnsent(entry)
         this.changes.publish("delete", entry.key, clock, entry.writer, origin)
       }
     }
     this.#changed(this.#host.time.now())
     if (origin === "remote" || origin === "repair") {
       const type = reason === "collision" || origin === "repair" ? "incoherent" : "delete"
-      this.#changedSinceRead(entry, type, { clock, writer: entry.writer, crc: undefined })
+      this.#changedSinceRead(entry, lookedUpAt, type, { clock, writer: entry.writer, crc: undefined })
     }
   }
 
@@ -466,10 +468,10 @@ export class Namespace {
 
   #changedSinceRead(
     previous: Record.Entry,
+    lookedUpAt: number | undefined,
     type: ChangedSinceRead["type"],
     by: { readonly clock: number; readonly writer: MemberId; readonly crc: number | undefined }
   ): void {
-    const lookedUpAt = this.replica.records.lookedUpAt(previous)
     if (!this.changes.sinceRead(previous, lookedUpAt, type, by, this.#host.time.now())) return
     if (type === "incoherent") this.tally.incoherent++
     // A change that did not come through the inbox (repair) is told on the actor's next turn.
@@ -484,9 +486,7 @@ export const open = Effect.fnUntraced(function*(
     readonly onChange: ((change: ChangedSinceRead) => void) | undefined
   }
 ): Effect.fn.Return<Namespace, never, Scope.Scope> {
-  const { callbackWindowMillis, counters } = host
-  const { name, onChange } = settings
-  const changes = yield* Changes.make({ namespace: name, counters, callbackWindowMillis, onChange })
+  const changes = yield* Changes.make({ ...host, namespace: settings.name, onChange: settings.onChange })
   let namespace: Namespace | undefined
   const inbox = yield* Actor.start<Delivery>({
     name: `namespace ${JSON.stringify(settings.name)}`,

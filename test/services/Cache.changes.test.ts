@@ -60,6 +60,26 @@ describe("changes", () => {
       assert.strictEqual((yield* reader.metrics).collisions, 1)
     }))
 
+  it.effect("a listener may write while it hears of a clear: that is sent, and a flush waits for it", () =>
+    Effect.gen(function*() {
+      const { a, cluster, reader, writer } = yield* pair()
+      yield* writer.set("x", 1)
+      let written = 0
+      yield* Effect.forkChild(
+        Stream.runForEach(
+          writer.changes,
+          ({ type }) => type === "clear" && written++ === 0 ? writer.set("config", 1) : Effect.void
+        )
+      )
+      yield* Effect.yieldNow
+      yield* writer.clear()
+      const flushing = yield* Effect.forkChild(a.mccache.flush())
+      yield* cluster.advance("100 millis")
+      assert.strictEqual(flushing.pollUnsafe()?._tag, "Success")
+      assert.strictEqual(written, 1)
+      assert.deepStrictEqual(yield* pairs(reader), [["config", 1]])
+    }))
+
   it.effect("costs a namespace nothing until somebody subscribes", () =>
     Effect.gen(function*() {
       const counters = Counters.make()
@@ -112,6 +132,26 @@ describe("onChange", () => {
     })
     return { ...made, told }
   })
+
+  it.effect("tells when the key was looked up, also when a listener writes it anew at once", () =>
+    Effect.gen(function*() {
+      const { cluster, reader, told, writer } = yield* watched()
+      yield* writer.set("k", 1)
+      yield* cluster.advance("100 millis")
+      yield* reader.get("k")
+      let anew = 0
+      yield* Effect.forkChild(
+        Stream.runForEach(
+          reader.changes,
+          ({ type }) => type === "delete" && anew++ === 0 ? reader.set("k", 2) : Effect.void
+        )
+      )
+      yield* Effect.yieldNow
+      yield* writer.delete("k")
+      yield* cluster.advance("100 millis")
+      assert.strictEqual(anew, 1)
+      assert.deepStrictEqual(told.map(({ key, type }) => `${type} ${key}`), ["delete k"])
+    }))
 
   it.effect("tells, once, of an update or delete elsewhere of a key that was looked up here not long ago", () =>
     Effect.gen(function*() {

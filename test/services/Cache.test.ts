@@ -415,6 +415,20 @@ describe("iteration and reports", () => {
     }))
 })
 
+describe("what waits to be sent", () => {
+  for (const mode of [0, 1, 2] as const) {
+    it.effect(`is a key once, however often it is written and deleted in mode ${mode}`, () =>
+      Effect.gen(function*() {
+        const { writer } = yield* pair<number>({ mode })
+        for (let time = 0; time < 100; time++) {
+          yield* writer.set("k", time)
+          yield* writer.delete("k")
+          assert.isAtMost((yield* writer.metrics).outbox, 1)
+        }
+      }))
+  }
+})
+
 describe("a namespace with a Schema", () => {
   class User extends Schema.Class<User>("User")({ name: Schema.String, born: Schema.Date }) {}
 

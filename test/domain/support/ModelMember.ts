@@ -138,9 +138,14 @@ export class Member {
     const clear = outbox.peekClear()
     if (clear > latest) return "later"
     if (clear > 0) return { _tag: "Clear", clock: outbox.takeClear(), writer: this.id, origin: "remote" }
-    const key = outbox.peek()?.key
-    if (key === undefined) return undefined
+    const waiting = outbox.peek()
+    if (waiting === undefined) return undefined
+    const { key } = waiting
     const record = replica.records.get(key)
+    if (record !== undefined && record.place > waiting.place) {
+      outbox.taken()
+      return undefined
+    }
     const evicted = namespace.goneUnsent.get(key)
     const gone = record === undefined || (record.kind === "tombstone" && record.cause === "ghost")
     if ((gone ? evicted ?? 0 : record.clock) > latest) return "later"
