@@ -269,7 +269,10 @@ export class StandaloneCache<V> {
     return this.#core.checksum(key)
   }
 
-  /** Calls the listener for every change from now on, local and remote. What it throws is reported as uncaught. */
+  /**
+   * Calls the listener for every change from now on, local and remote: a moment later, never inside the call that caused it. What
+   * it throws is reported as uncaught.
+   */
   on(event: "change", listener: (change: Change) => void): this {
     requireEvent(event, ["change"])
     if (this.#member.closed()) throw closedError()

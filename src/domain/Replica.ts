@@ -354,6 +354,8 @@ const clear = (self: Replica, event: Extract<Event, { readonly _tag: "Clear" }>)
     Holdings.release(self, record)
     if (record.kind === "entry") self.observer.removed(record, "clear", event.clock, event.origin)
   }
+  // Gives back the room of what was here.
+  if (self.records.size === 0) self.records.clear()
   if (known) return "superseded"
   self.observer.cleared?.(event.clock, event.origin)
   return "cleared"

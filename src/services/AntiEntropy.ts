@@ -61,7 +61,7 @@ interface State {
   take: Take.Take | undefined
   /** Donors to take from, and when. */
   readonly wanted: Map<MemberId, number>
-  /** Mode 0: members with which it must be checked because one died. */
+  /** Mode 0: members with which it must be checked because one died, or was refused. */
   readonly owed: Set<MemberId>
   /** How many successive pulses of a member differed. */
   readonly differing: Map<MemberId, number>
@@ -250,7 +250,10 @@ export const make = (host: Host): AntiEntropy => {
         gap.due = now + wait
         return
       }
+      // Its writer may have started anew, and not hold it any more: who did not refuse it is asked, too.
+      const refused = host.clock.refused > 0
       HybridClock.readmit(host.clock, time.now())
+      if (refused) { for (const state of states.values()) if (state.namespace.options.mode === 0) checkAll(state, now) }
     }
     gap.upTo = host.highestOf(member)
     gap.due = Infinity
@@ -348,7 +351,7 @@ export const make = (host: Host): AntiEntropy => {
     }
   }
 
-  /** Somebody died whose last words some may have heard: everyone is asked, also who does not answer just now. */
+  /** What a sender said last, only some may have, and itself no more: everyone is asked, also who does not answer just now. */
   const checkAll = (state: State, now: number): void => {
     for (const id of membership.members.keys()) {
       state.owed.add(id)

@@ -14,6 +14,7 @@ import type * as Record from "../domain/Record.ts"
 import type * as Replica from "../domain/Replica.ts"
 import type { MemberId, Stamp } from "../domain/Stamp.ts"
 import type { Counters } from "./Counters.ts"
+import * as Subscribers from "./Subscribers.ts"
 
 /** What happened to a key, as `changes` and `on("change")` tell it. @category models */
 export interface Change {
@@ -86,7 +87,7 @@ export const make = Effect.fnUntraced(function*(options: {
   return {
     stream: Stream.suspend(() => {
       subscribers++
-      return Stream.ensuring(Stream.unwrap(Effect.map(hub, Stream.fromPubSub)), Effect.sync(() => void subscribers--))
+      return Stream.ensuring(Stream.unwrap(Effect.map(hub, Subscribers.stream)), Effect.sync(() => void subscribers--))
     }),
     publish: (type, key, clock, writer, origin) => {
       if (subscribers === 0 || published === undefined) return

@@ -45,6 +45,7 @@ import * as OperationLog from "./OperationLog.ts"
 import * as Reports from "./Reports.ts"
 import type { MemberMetrics } from "./Reports.ts"
 import * as Sealing from "./Sealing.ts"
+import * as Subscribers from "./Subscribers.ts"
 import * as TakeSpans from "./TakeSpans.ts"
 import type { Acknowledgement, Flushed, WaitOptions } from "./Waits.ts"
 import * as Waits from "./Waits.ts"
@@ -412,7 +413,7 @@ export const make = Effect.fnUntraced(function*(
     checkAcknowledgement: waits.check,
     acknowledged: waits.acknowledged,
     ready: waits.ready,
-    events: Stream.fromPubSub(events),
+    events: Subscribers.stream(events),
     close,
     kill: Effect.suspend(() => {
       closed = true

@@ -197,10 +197,10 @@ export class Namespace {
   /** Clears the namespace here and everywhere. */
   clear(): number {
     const clock = Replica.stamp(this.replica, this.#host.time.now())
-    // Its stamp exceeds those of all that waits; but not of what a listener writes when it hears of it.
+    this.#clearTo(clock, "local")
+    // Its stamp exceeds those of all that waits.
     this.outbox.addClear(clock, true)
     this.goneUnsent.clear()
-    this.#clearTo(clock, "local")
     this.#host.wakeMulticaster()
     return clock
   }
@@ -366,7 +366,7 @@ export class Namespace {
   #replaced(entry: Record.Entry, by: Replica.Put): void {
     if (by.origin !== "remote" && by.origin !== "repair") return
     const type = by.origin === "repair" ? "incoherent" : "update"
-    this.#changedSinceRead(entry, this.replica.records.lookedUpAt(entry), type, by)
+    this.#changedSinceRead(entry, type, by)
   }
 
   #put(entry: Record.Entry, isNew: boolean, origin: Replica.Origin): void {
@@ -383,8 +383,6 @@ export class Namespace {
     origin: Replica.Origin
   ): void {
     const tally = this.tally
-    // Before a listener writes, which may give the entry's slot to another.
-    const lookedUpAt = this.replica.records.lookedUpAt(entry)
     switch (reason) {
       case "evict": {
         tally.evicts++
@@ -420,7 +418,7 @@ export class Namespace {
     this.#changed(this.#host.time.now())
     if (origin === "remote" || origin === "repair") {
       const type = reason === "collision" || origin === "repair" ? "incoherent" : "delete"
-      this.#changedSinceRead(entry, lookedUpAt, type, { clock, writer: entry.writer, crc: undefined })
+      this.#changedSinceRead(entry, type, { clock, writer: entry.writer, crc: undefined })
     }
   }
 
@@ -446,7 +444,8 @@ export class Namespace {
 
   /** Another's clear removed what was not sent yet. Who waits for that to be applied waits until the others have heard of the clear. */
   #cleared(clock: number, origin: Replica.Origin): void {
-    if (origin !== "local" && this.outbox.size > 0) this.outbox.addClear(clock, false)
+    if (origin === "local" || this.outbox.size === 0) return
+    this.outbox.addClear(clock, this.replica.records.size === 0 && this.goneUnsent.size === 0)
   }
 
   #collided(key: Key, clock: number, origin: Replica.Origin, writer: MemberId): void {
@@ -468,10 +467,10 @@ export class Namespace {
 
   #changedSinceRead(
     previous: Record.Entry,
-    lookedUpAt: number | undefined,
     type: ChangedSinceRead["type"],
     by: { readonly clock: number; readonly writer: MemberId; readonly crc: number | undefined }
   ): void {
+    const lookedUpAt = this.replica.records.lookedUpAt(previous)
     if (!this.changes.sinceRead(previous, lookedUpAt, type, by, this.#host.time.now())) return
     if (type === "incoherent") this.tally.incoherent++
     // A change that did not come through the inbox (repair) is told on the actor's next turn.

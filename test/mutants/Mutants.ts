@@ -828,5 +828,23 @@ export const mutants: ReadonlyArray<Mutant> = [
     find: `const random = (): number => randomness.nextDoubleUnsafe()`,
     replace: `const random = (): number => Math.random()`,
     invariants: [11]
+  },
+  {
+    name: "listeners inside the fold",
+    what: "What a listener writes is folded after the write that it hears of, not inside its fold.",
+    file: "src/services/Subscribers.ts",
+    by: "test/services/Cache.changes.test.ts",
+    find: `  Stream.mapArrayEffect(Stream.fromPubSub(published), (values) => Effect.as(Effect.yieldNow, values))`,
+    replace: `  Stream.mapArrayEffect(Stream.fromPubSub(published), (values) => Effect.succeed(values))`,
+    invariants: [2]
+  },
+  {
+    name: "refused asked of its writer only",
+    what: "In mode 0 a write that was refused as too far ahead is asked of all, as its writer may have started anew.",
+    file: antiEntropy,
+    by: "test/simulation/healing.test.ts",
+    find: `      if (refused) { for`,
+    replace: `      if (refused && time.now() < 0) { for`,
+    invariants: [5]
   }
 ]

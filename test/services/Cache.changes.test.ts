@@ -80,6 +80,23 @@ describe("changes", () => {
       assert.deepStrictEqual(yield* pairs(reader), [["config", 1]])
     }))
 
+  it.effect("a listener is not run inside the write that it hears of", () =>
+    Effect.gen(function*() {
+      const { a } = yield* pair()
+      const core = a.member.cache<number>("n")
+      const heard: Array<string> = []
+      yield* Effect.forkChild(
+        Stream.runForEach(core.namespace.changes.stream, ({ key }) => Effect.sync(() => void heard.push(String(key))))
+      )
+      yield* Effect.yieldNow
+      core.set("x", 1)
+      core.set("y", 1)
+      assert.deepStrictEqual(heard, [])
+      yield* Effect.yieldNow
+      yield* Effect.yieldNow
+      assert.deepStrictEqual(heard, ["x", "y"])
+    }))
+
   it.effect("costs a namespace nothing until somebody subscribes", () =>
     Effect.gen(function*() {
       const counters = Counters.make()

@@ -200,6 +200,39 @@ describe("a member whose clock jumps back", () => {
     }).pipe(Effect.scoped))
 })
 
+describe("a member in mode 0 whose clock jumps ahead, and that starts anew", () => {
+  it.effect("leaves nobody with what it made old, though it does not hold any more what some refused", () =>
+    Effect.gen(function*() {
+      const cluster = yield* Cluster.make({
+        options: { cacheTtl: 0, cacheMode: 0, protocol: { heartbeatMillis: 100 } },
+        faults: { delay: { minMillis: 0.5, maxMillis: 3 } }
+      })
+      const skews = { jumps: 0, fast: 60, slow: -60, slower: -62 }
+      for (const [name, skewMillis] of Object.entries(skews)) {
+        ;(yield* cluster.join(name, { skewMillis })).member.cache("n")
+      }
+      const cacheOf = (name: string) => cluster.node(name).member.cache<number>("n")
+      yield* cluster.advance("2 seconds")
+      for (const name of ["fast", "slow", "slower"]) {
+        cacheOf(name).set("k", 1)
+        yield* cluster.advance("1 second")
+      }
+      // The fast one takes it, the slow ones refuse it, and its writer, which follows them, drops it.
+      cluster.node("jumps").skew(550)
+      let writes = 0
+      do {
+        cacheOf("jumps").set("k", 2)
+        yield* cluster.advance(10)
+      } while (cacheOf("jumps").has("k") && ++writes < 2_000)
+      assert.isUndefined(cacheOf("jumps").peek("k"))
+      yield* cluster.advance("5 seconds")
+      assert.isAbove(cluster.node("slow").member.localMetrics().refused.clock, 0)
+      assert.strictEqual(cacheOf("fast").peek("k"), 2)
+      assert.strictEqual(cacheOf("slow").peek("k"), 2)
+      assert.strictEqual(cacheOf("slower").peek("k"), 2)
+    }).pipe(Effect.scoped))
+})
+
 describe("a newcomer whose clock is a minute slow", () => {
   it.effect("follows the one that was there, which loses nothing", () =>
     Effect.gen(function*() {

@@ -71,6 +71,8 @@ export interface Plan {
   readonly jumping: boolean
   /** Who begins to take from another clears the namespace while copies are under way. */
   readonly clearsInTakes: boolean
+  /** Who hears of a change writes in turn. */
+  readonly listens: boolean
   /** Ends with a check that members at rest are quiet and keep nothing. */
   readonly rests: boolean
 }
@@ -425,7 +427,8 @@ export const make = (seed: number, given: Given = {}): Plan => {
     agreeing,
     jumping: features.jumps,
     rests: !features.often && chance(0.3),
-    clearsInTakes: features.clears && chance(0.5)
+    clearsInTakes: features.clears && chance(0.5),
+    listens: chance(0.3)
   }
 }
 

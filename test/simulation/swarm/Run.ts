@@ -123,6 +123,7 @@ const runIn = Effect.fnUntraced(function*(
   }
 
   const value = (key: Key, bytes: number): Value => ({ key, text: String(++writes).padEnd(bytes, ".") })
+  const listeners = listen(plan, value, guard)
   const genuine = (member: string, key: Key, read: Value | undefined): void => {
     if (read !== undefined && read.key !== key) {
       throw new Checkers.Violation(
@@ -183,6 +184,7 @@ const runIn = Effect.fnUntraced(function*(
         const cache = yield* Effect.orDie(node.mccache.cache<Value>(namespace))
         const facade = action.facade ? new StandaloneCache(node.member.cache<Value>(namespace), node.member) : undefined
         members.set(action.member, { node, cache, facade })
+        if (plan.listens) listeners.add(new StandaloneCache(node.member.cache<Value>(namespace), node.member), node)
         yield* Effect.forkScoped(ready(node))
         return
       }
@@ -238,8 +240,9 @@ const runIn = Effect.fnUntraced(function*(
       case "Fill":
         return void (yield* fill(member, action))
       case "ClearAll": {
+        const before = listeners.writes()
         yield* Effect.ignore(node.mccache.clear())
-        return Checks.writtenThrough(node, action)
+        return listeners.writes() > before ? undefined : Checks.writtenThrough(node, action)
       }
     }
     if (action._tag === "Set" && action.ack !== undefined) {
@@ -257,6 +260,7 @@ const runIn = Effect.fnUntraced(function*(
       return
     }
     const core = facade ?? node.member.cache<Value>(namespace)
+    const before = listeners.writes()
     const written = action._tag === "Set" ? value(action.key, action.bytes) : undefined
     Checkers.isolated(node, () => {
       switch (action._tag) {
@@ -275,6 +279,7 @@ const runIn = Effect.fnUntraced(function*(
           }
       }
     })
+    if (listeners.writes() > before) return
     // By a clock that was set back, what is to expire may be expired already.
     const ttlMillis = node.member.namespaces().get(namespace)?.ttlMillis
     const expires = ttlMillis !== 0 || (action._tag === "Set" && action.ttl !== undefined)
@@ -312,6 +317,7 @@ const runIn = Effect.fnUntraced(function*(
 
   // Everything heals, but the clocks stay as they are.
   log?.(`${(now / 1_000).toFixed(3).padStart(8)} s  everything heals`)
+  listeners.stop()
   cluster.heal()
   cluster.faults({ delay: { minMillis: 0.5, maxMillis: 2 } })
   for (const name of members.keys()) cluster.resume(name)
@@ -384,6 +390,33 @@ const runIn = Effect.fnUntraced(function*(
   }
   return result
 })
+
+/** Listeners that write when they hear of a change; as long as few did, as each may hear another. */
+const listen = ({ seed }: Plan, value: (key: Key, bytes: number) => Value, guard: (check: () => void) => void) => {
+  const random = NetworkFaults.mulberry32(seed + 1)
+  let writes = 0
+  let over = false
+  const write = (cache: StandaloneCache<Value>, key: Key): void => {
+    const dice = random()
+    const other = `k${Math.floor(8 * random())}`
+    if (dice < 0.4) cache.set(key, value(key, 10))
+    else if (dice < 0.7) cache.set(other, value(other, 10))
+    else if (dice < 0.8) cache.delete(key)
+    else if (dice < 0.97) cache.delete(other)
+    else cache.clear()
+  }
+  return {
+    writes: (): number => writes,
+    stop: (): void => void (over = true),
+    add: (cache: StandaloneCache<Value>, node: Cluster.Node): void =>
+      void cache.on("change", ({ key }) => {
+        // Who is killed may hear of a change that was under way.
+        if (over || writes >= 300 || node.member.closed() || random() < 0.6) return
+        writes++
+        guard(() => write(cache, key))
+      })
+  }
+}
 
 /** Lets members clear while they take from others: a moment after they began, of which a plan cannot know when it is. */
 const clearInTakes = Effect.fnUntraced(function*(cluster: Cluster.Cluster, seed: number) {
