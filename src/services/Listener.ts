@@ -114,10 +114,10 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<L
     random: host.random,
     entropy: host.entropy
   })
-  const deliveries = new Map<Namespace, Delivery>()
+  let deliveries = new Map<Namespace, Delivery>()
   let sweepDue = 0
   /** Those whose streams may have something due since this turn began, and when the first of the others has, or earlier. */
-  const touched = new Set<Sessions.Session>()
+  let touched = new Set<Sessions.Session>()
   let reportDue = Infinity
 
   const accept = (session: Sessions.Session, header: Datagram.Header): boolean => {
@@ -346,7 +346,9 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<L
         settle(token, now)
       }
     }
-    deliveries.clear()
+    // Not `clear`: a table of a `Map` that is cleared keeps what was in it, and refers to the next. One that is dead and not collected
+    // yet, as it was promoted, would keep all later ones and what arrived with them, until V8 marks its whole heap.
+    deliveries = new Map()
     report(now)
     if (now >= sweepDue) {
       sweepDue = now + protocol.heartbeatMillis
@@ -358,7 +360,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<L
   /** Says what is there and what is missing. */
   const report = (now: number): void => {
     for (const session of touched) reportDue = Math.min(reportDue, ReceiveStream.nextDue(session.stream))
-    touched.clear()
+    touched = new Set()
     // Of a large cluster's members nearly none have anything due when one of them is heard.
     if (reportDue > now) return
     let next = Infinity

@@ -133,7 +133,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<M
   // ------------------------------------------------------------------------------------------------ outgoing
 
   const multicasts: Array<Uint8Array> = []
-  const unicasts = new Map<Address, Array<Uint8Array>>()
+  let unicasts = new Map<Address, Array<Uint8Array>>()
 
   const sealTo = (to: Destination | undefined, body: Uint8Array): void => post(to, sealing.seal(body, to?.id))
 
@@ -153,7 +153,8 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<M
     const sends: Array<Effect.Effect<void>> = []
     if (multicasts.length > 0) sends.push(network.multicast(multicasts.splice(0)))
     for (const [address, payloads] of unicasts) sends.push(network.unicast(address, payloads))
-    unicasts.clear()
+    // Not `clear`, as in the Listener.
+    unicasts = new Map()
     return sends.length === 0 ? undefined : sends.length === 1 ? sends[0] : Effect.all(sends, { discard: true })
   }
 
