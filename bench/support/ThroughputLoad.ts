@@ -3,7 +3,7 @@
  * change each round. McCache's outbox conflates, so a key must have left before it is written again, or its second write would
  * be carried by none and counted by all: a round has more keys than may be under way.
  */
-import { setImmediate } from "node:timers/promises"
+import { setImmediate, setTimeout } from "node:timers/promises"
 import type { Figures } from "./Suite.ts"
 
 /** What each process of a case is told. Members 0 to `writers` - 1 write; all hold what the others write. */
@@ -85,13 +85,15 @@ export const write = async (
   const last = from + limits.operationsMax
   let done = from
   while (done < last && sharedMillis() < endMillis) {
+    const before = done
     for (let room = carrier.room(); room > 0 && done < last; room = carrier.room()) {
       for (const upTo = Math.min(last, done + Math.min(room, 256)); done < upTo; done++) {
         carrier.put(keys[done % keys.length], values[done % valuesCount])
       }
     }
-    // Acknowledgements and, of McCache, the datagrams themselves have their turn.
-    await setImmediate()
+    // Acknowledgements and, of McCache, the datagrams themselves have their turn. Who has no room does not spin: the others need
+    // the processor, and what is under way lasts for longer.
+    await (done > before ? setImmediate() : setTimeout(1))
   }
   await carrier.flush()
   return { operations: done, beganMillis }
