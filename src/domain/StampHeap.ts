@@ -5,26 +5,23 @@
  * to the front, or with all such when they are more than a third.
  *
  * Records come in order nearly always, as clocks run forward: those are a queue, added and taken in O(1) with one comparison
- * of numbers that lie side by side. Only what comes out of order (late, with a shorter ttl, moved) goes through a binary heap.
+ * of numbers that lie side by side. Only what comes out of order (late, with a shorter ttl, moved) goes through a heap: one of four
+ * children a place, whose ranks lie side by side, too (LaMarca and Ladner, "The Influence of Caches on the Performance of Heaps", 1996).
  */
 import type { Record } from "./Record.ts"
 
 /** So few are not worth dropping. */
 const staleMin = 64
 
-/** A place: the order that the record had when it was put there. */
-interface Place<R extends Record> {
-  readonly record: R
-  readonly rank: number
-  readonly writer: string
-}
-
 export class StampHeap<R extends Record> {
   /** In order; those before `#front` are gone. */
   #queue: Array<R> = []
   #ranks: Array<number> = []
   #front = 0
-  #heap: Array<Place<R>> = []
+  /** The heap's places: a record, and the order that it had when it was put there. */
+  #lateRecords: Array<R> = []
+  #lateRanks: Array<number> = []
+  #lateWriters: Array<string> = []
   #stale = 0
   readonly #rankOf: (record: R) => number
   readonly #exact: boolean
@@ -45,27 +42,29 @@ export class StampHeap<R extends Record> {
     if (rank > last || (rank === last && !this.#exact)) {
       this.#queue.push(record)
       ranks.push(rank)
-    } else this.#up(this.#heap.push({ record, rank, writer: record.writer }) - 1)
+    } else this.#up(this.#lateRanks.length, record, rank, record.writer)
   }
 
   /** Tells that a record here is no longer held. */
   released(): void {
     this.#stale++
     this.#skim()
-    if (this.#stale <= staleMin || 3 * this.#stale <= this.#queue.length - this.#front + this.#heap.length) return
+    if (this.#stale <= staleMin || 3 * this.#stale <= this.#queue.length - this.#front + this.#lateRanks.length) return
     this.#stale = 0
     this.#compact()
-    if (this.#heap.length === 0) return
-    this.#heap = this.#heap.filter(({ record }) => record.held)
-    for (let index = (this.#heap.length >> 1) - 1; index >= 0; index--) this.#down(index)
+    const [records, ranks, writers] = [this.#lateRecords, this.#lateRanks, this.#lateWriters]
+    this.#dropLate()
+    for (let index = 0; index < records.length; index++) {
+      if (records[index].held) this.#up(this.#lateRanks.length, records[index], ranks[index], writers[index])
+    }
   }
 
   /** The first record still held. */
   peek(): R | undefined {
-    while (this.#front < this.#queue.length || this.#heap.length > 0) {
+    while (this.#front < this.#queue.length || this.#lateRanks.length > 0) {
       const isLate = this.#isLate()
-      const record = isLate ? this.#heap[0].record : this.#queue[this.#front]
-      const rank = isLate ? this.#heap[0].rank : this.#ranks[this.#front]
+      const record = isLate ? this.#lateRecords[0] : this.#queue[this.#front]
+      const rank = isLate ? this.#lateRanks[0] : this.#ranks[this.#front]
       if (record.held && this.#rankOf(record) === rank) return record
       if (isLate) this.#pop()
       else this.#front++
@@ -80,16 +79,22 @@ export class StampHeap<R extends Record> {
     this.#queue = []
     this.#ranks = []
     this.#front = 0
-    this.#heap = []
+    this.#dropLate()
     this.#stale = 0
+  }
+
+  #dropLate(): void {
+    this.#lateRecords = []
+    this.#lateRanks = []
+    this.#lateWriters = []
   }
 
   /** Whether the first place is one of the heap. */
   #isLate(): boolean {
-    if (this.#heap.length === 0) return false
+    if (this.#lateRanks.length === 0) return false
     if (this.#front === this.#queue.length) return true
     const record = this.#queue[this.#front]
-    return before(this.#heap[0], { record, rank: this.#ranks[this.#front], writer: record.writer })
+    return !this.#isBefore(record, this.#ranks[this.#front], record.writer, 0)
   }
 
   /** Drops what is not held any more from the front of the queue: in a cache that is emptied in order, all of it. */
@@ -128,43 +133,59 @@ export class StampHeap<R extends Record> {
   }
 
   #pop(): void {
-    const heap = this.#heap
-    const last = heap.pop()
-    if (last === undefined || heap.length === 0) return
-    heap[0] = last
-    this.#down(0)
+    const record = this.#lateRecords.pop()
+    const rank = this.#lateRanks.pop()
+    const writer = this.#lateWriters.pop()
+    if (record === undefined || rank === undefined || writer === undefined || this.#lateRanks.length === 0) return
+    this.#down(record, rank, writer)
   }
 
-  #up(from: number): void {
-    const heap = this.#heap
-    const place = heap[from]
-    let index = from
+  /** Whether a place comes before one of the heap. */
+  #isBefore(record: R, rank: number, writer: string, index: number): boolean {
+    const other = this.#lateRanks[index]
+    if (rank !== other) return rank < other
+    if (!this.#exact) return false
+    const theirs = this.#lateWriters[index]
+    return writer === theirs ? record.keyHash < this.#lateRecords[index].keyHash : writer < theirs
+  }
+
+  #put(index: number, record: R, rank: number, writer: string): void {
+    this.#lateRecords[index] = record
+    this.#lateRanks[index] = rank
+    this.#lateWriters[index] = writer
+  }
+
+  #move(from: number, to: number): void {
+    this.#put(to, this.#lateRecords[from], this.#lateRanks[from], this.#lateWriters[from])
+  }
+
+  /** Puts a place where a gap is, or above. */
+  #up(gap: number, record: R, rank: number, writer: string): void {
+    let index = gap
     while (index > 0) {
-      const parent = (index - 1) >> 1
-      if (!before(place, heap[parent])) break
-      heap[index] = heap[parent]
+      const parent = (index - 1) >> 2
+      if (!this.#isBefore(record, rank, writer, parent)) break
+      this.#move(parent, index)
       index = parent
     }
-    heap[index] = place
+    this.#put(index, record, rank, writer)
   }
 
-  #down(from: number): void {
-    const heap = this.#heap
-    const place = heap[from]
-    let index = from
-    while (true) {
-      let child = 2 * index + 1
-      if (child >= heap.length) break
-      if (child + 1 < heap.length && before(heap[child + 1], heap[child])) child++
-      if (!before(heap[child], place)) break
-      heap[index] = heap[child]
-      index = child
+  /** Puts a place at the top, or below. */
+  #down(record: R, rank: number, writer: string): void {
+    const ranks = this.#lateRanks
+    let index = 0
+    while (4 * index + 1 < ranks.length) {
+      const end = Math.min(4 * index + 5, ranks.length)
+      let least = 4 * index + 1
+      for (let child = least + 1; child < end; child++) {
+        if (ranks[child] > ranks[least]) continue
+        if (this.#isBefore(this.#lateRecords[child], ranks[child], this.#lateWriters[child], least)) least = child
+      }
+      if (this.#isBefore(record, rank, writer, least)) break
+      this.#move(least, index)
+      index = least
     }
-    heap[index] = place
+    this.#put(index, record, rank, writer)
   }
-}
-
-const before = <R extends Record>(a: Place<R>, b: Place<R>): boolean => {
-  if (a.rank !== b.rank) return a.rank < b.rank
-  return a.writer !== b.writer ? a.writer < b.writer : a.record.keyHash < b.record.keyHash
 }
