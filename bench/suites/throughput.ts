@@ -76,6 +76,8 @@ const groups: ReadonlyArray<Group> = [
   group("100B-4-receivers", { receivers: 4 }, peers),
   group("100B-2-writers", { writers: 2 }, peers),
   group("100B-4-writers", { writers: 4 }, peers),
+  group("100B-2-writers-large-datagrams", { writers: 2, datagramBytes: 0 }, ["mccache"]),
+  group("100B-4-writers-large-datagrams", { writers: 4, datagramBytes: 0 }, ["mccache"]),
   group("100B-1%-loss", { lossPercent: 1 }, ["mccache"]),
   group("100B-5%-loss", { lossPercent: 5 }, ["mccache"])
 ]
@@ -255,6 +257,7 @@ const budgets = (look: Look): ReadonlyArray<Budget> => {
   atLeast("the same, datagrams of loopback's default size", 700_000, rate("100B-large-datagrams"))
   atLeastTimes("replication, 100 B, to Redis's publish and subscribe", 2, rate("100B") / rate("100B", "redis"))
   atLeastTimes("replication, 100 B, to NATS", 1, rate("100B") / rate("100B", "nats"))
+  atLeastTimes("the same, datagrams of loopback's default size", 1, rate("100B-large-datagrams") / rate("100B", "nats"))
   atLeastTimes("replication, 100 KB, to bare dgram", 0.5, rate("100KB") / rate("100KB", "dgram"))
   return told
 }
