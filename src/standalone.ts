@@ -394,7 +394,7 @@ export class Standalone {
     return this.#running.run(this.#member.ready)
   }
 
-  /** Calls the listener for membership, incoherence, lag and loss events. */
+  /** Calls the listener for membership, incoherence, lag and loss events, a moment later. */
   on(event: "event", listener: (event: ClusterEvent) => void): this {
     requireEvent(event, ["event"])
     if (this.#member.closed()) throw closedError()

@@ -61,11 +61,12 @@ export const follow = (self: HybridClock, clock: number, nowMillis: number): voi
 export const refusedForMillis = (self: HybridClock, nowMillis: number): number =>
   self.refused === 0 ? 0 : Math.max(0, Stamp.toMillis(self.refused) + 1 - self.clockAheadMillisMax - nowMillis)
 
-/** Takes in what was refused, now that it is not too far ahead any more; else forgets it. */
-export const readmit = (self: HybridClock, nowMillis: number): void => {
+/** Takes in what was refused, now that it is not too far ahead any more; of what still is, at most so many milliseconds are waited for. */
+export const readmit = (self: HybridClock, nowMillis: number, waitMillisMax: number): void => {
   const { refused } = self
   self.refused = 0
-  if (refused > 0 && !observe(self, refused, nowMillis)) self.refused = 0
+  if (refused === 0 || observe(self, refused, nowMillis)) return
+  self.refused = Math.min(refused, Stamp.fromMillis(nowMillis + self.clockAheadMillisMax + waitMillisMax))
 }
 
 /**

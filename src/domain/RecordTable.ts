@@ -22,6 +22,8 @@ const freshUnit = 1 / 1_024
 export const glanceMarginMillis = 10_000
 
 const never = 0x7fff_ffff
+/** Before all times. */
+const notFresh = -0x8000_0000
 
 const freshTime = (unixMillis: number): number => ((unixMillis - Stamp.epochMillis) * freshUnit) | 0
 
@@ -85,7 +87,7 @@ export class RecordTable {
     if (record.kind === "entry") this.renew(record)
     else {
       this.#decoded[slot] = notDecoded
-      this.#freshUntil[slot] = 0
+      this.#freshUntil[slot] = notFresh
     }
   }
 

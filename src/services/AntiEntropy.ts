@@ -7,7 +7,8 @@
  *
  * - opening a namespace: from a `ready` donor that has caught up with it;
  * - a light digest that differs in two successive pulses of a member, while nothing of it is missing;
- * - a number that was given up or refused: from its sender, which is acknowledged again only when that is done;
+ * - a number that was given up or refused: from its sender, which is acknowledged again only when that is done; in mode 0, if it
+ *   was refused, from all;
  * - the full check every `cachePulseMillis`, and in mode 0 only that and gaps, as it has no digests.
  *
  * Guarantees: one take per namespace at a time and `takesAtOnce` in all; a take that brings nothing for
@@ -80,6 +81,8 @@ interface State {
 
 /** A sender of which something was given up: which namespaces still have to take from it. */
 interface Gap {
+  /** The greatest number that was known to exist when it was found. */
+  readonly found: number
   upTo: number
   readonly remaining: Set<string>
   /** Something more was given up after the takes began. */
@@ -239,23 +242,21 @@ export const make = (host: Host): AntiEntropy => {
   /** Begins the takes that cover what was given up of a sender. */
   const repairGap = (member: MemberId, gap: Gap): void => {
     const now = time.ticks()
+    const refused = host.clock.refused > 0
+    gap.upTo = host.highestOf(member)
     // Without digests nothing else would show what was refused: it is not made good before its time has come here, too,
     // and what is written here exceeds it.
     if ([...states.values()].some(({ namespace }) => namespace.options.mode !== 1)) {
-      const wait = Math.min(
-        HybridClock.refusedForMillis(host.clock, time.now()),
-        gap.sinceTicks + protocol.abandonMillis - now
-      )
+      const aheadMillis = HybridClock.refusedForMillis(host.clock, time.now())
+      const wait = Math.min(aheadMillis, gap.sinceTicks + protocol.abandonMillis - now)
       if (wait > 0) {
         gap.due = now + wait
         return
       }
-      // Its writer may have started anew, and not hold it any more: who did not refuse it is asked, too.
-      const refused = host.clock.refused > 0
-      HybridClock.readmit(host.clock, time.now())
-      if (refused) { for (const state of states.values()) if (state.namespace.options.mode === 0) checkAll(state, now) }
+      // While such writes go on only the first are old enough: the Listener asks again for the others.
+      if (aheadMillis > 0) gap.upTo = gap.found
+      HybridClock.readmit(host.clock, time.now(), protocol.abandonMillis)
     }
-    gap.upTo = host.highestOf(member)
     gap.due = Infinity
     gap.remaining.clear()
     for (const state of states.values()) {
@@ -276,6 +277,8 @@ export const make = (host: Host): AntiEntropy => {
       // A take that runs already began before the loss was known: it does not count.
       if (state.take?.donor.id === member) state.take.end("failed")
       state.wanted.set(member, time.ticks())
+      // Its writer may have started anew, and not hold it any more: who did not refuse it is asked, too.
+      if (refused && namespace.options.mode === 0) checkAll(state, now)
     }
     if (gap.remaining.size === 0) {
       gaps.delete(member)
@@ -357,6 +360,8 @@ export const make = (host: Host): AntiEntropy => {
       state.owed.add(id)
       state.wanted.set(id, now)
     }
+    // One that runs may have listed already what has changed since: it does not count.
+    state.take?.end("failed")
   }
 
   /** The full check: one member, by chance, even if nothing seems to differ. */
@@ -413,6 +418,7 @@ export const make = (host: Host): AntiEntropy => {
       }
       const now = time.ticks()
       gaps.set(member, {
+        found: host.highestOf(member),
         upTo: 0,
         remaining: new Set(),
         again: false,

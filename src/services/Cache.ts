@@ -84,7 +84,10 @@ export interface Cache<V> {
   readonly values: Effect.Effect<IterableIterator<V>, McCacheError>
   readonly entries: Effect.Effect<IterableIterator<[Key, V]>, McCacheError>
   readonly metadata: (key: Key) => Effect.Effect<Option.Option<Metadata>, McCacheError>
-  /** What happens to keys from now on. A subscriber that falls 4,096 behind misses the oldest. */
+  /**
+   * What happens to keys from now on, told a moment later. A subscriber that falls behind by twice `max` of the namespace, at least
+   * 4,096, misses the oldest.
+   */
   readonly changes: Stream.Stream<Change>
   readonly metrics: Effect.Effect<NamespaceMetrics>
   /** Of the key's entry (none: not there), or of all entries. Equal at members that hold the same. */

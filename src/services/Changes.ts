@@ -1,7 +1,7 @@
 /**
  * What happened to the keys of a namespace, told to subscribers (`changes`, `on("change")`) and to the callback for keys
  * that changed since they were read (section 6 of the design, rule 11). Nothing is built while nobody listens; who falls
- * `changesCapacity` behind misses the oldest, which is counted.
+ * `waitingMaxOf` behind misses the oldest, which is counted.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -39,8 +39,8 @@ export interface ChangedSinceRead {
   readonly crc: number | undefined
 }
 
-/** Changes that a subscriber, or the callback, may lag behind. */
-const changesCapacity = 4_096
+/** Changes that a subscriber, or the callback, may lag behind: a clear of everything, and what is written in its place, fit. */
+const waitingMaxOf = (cacheMax: number): number => Math.max(4_096, 2 * cacheMax)
 
 export interface Changes {
   /** What happens from when it is run on. Ends when the member is closed. */
@@ -62,24 +62,14 @@ export const make = Effect.fnUntraced(function*(options: {
   readonly namespace: string
   readonly counters: Counters
   readonly callbackWindowMillis: number
+  readonly cacheMax: number
   readonly onChange: ((change: ChangedSinceRead) => void) | undefined
 }): Effect.fn.Return<Changes, never, Scope.Scope> {
-  const { callbackWindowMillis, counters, namespace, onChange } = options
-  /** Made for the first subscriber: it takes 65 KB at once, three quarters of what an empty namespace takes. */
-  let published: PubSub.PubSub<Change> | undefined
-  let closed = false
+  const { cacheMax, callbackWindowMillis, counters, namespace, onChange } = options
+  const waitingMax = waitingMaxOf(cacheMax)
+  const published = yield* Subscribers.make<Change>()
   // Who waits for changes of a closed member would wait for ever.
-  yield* Effect.addFinalizer(() => {
-    closed = true
-    return published === undefined ? Effect.void : PubSub.shutdown(published)
-  })
-  const hub = Effect.suspend(() =>
-    published !== undefined ? Effect.succeed(published) : Effect.map(
-      PubSub.sliding<Change>(changesCapacity),
-      // Somebody else may have been first.
-      (made) => published ??= made
-    )
-  ).pipe(Effect.tap((one) => closed ? PubSub.shutdown(one) : Effect.void))
+  yield* Effect.addFinalizer(() => PubSub.shutdown(published))
   const noted: Array<ChangedSinceRead> = []
   const limit = LogLimit.make()
   let subscribers = 0
@@ -87,11 +77,10 @@ export const make = Effect.fnUntraced(function*(options: {
   return {
     stream: Stream.suspend(() => {
       subscribers++
-      return Stream.ensuring(Stream.unwrap(Effect.map(hub, Subscribers.stream)), Effect.sync(() => void subscribers--))
+      return Stream.ensuring(Subscribers.stream(published), Effect.sync(() => void subscribers--))
     }),
     publish: (type, key, clock, writer, origin) => {
-      if (subscribers === 0 || published === undefined) return
-      if (PubSub.sizeUnsafe(published) >= changesCapacity) counters.changesDropped++
+      if (subscribers === 0) return
       const change: Change = {
         type,
         namespace,
@@ -99,14 +88,14 @@ export const make = Effect.fnUntraced(function*(options: {
         stamp: { clock, writer },
         origin: origin === "fill" ? "local" : origin
       }
-      PubSub.publishUnsafe(published, change)
+      if (!Subscribers.publish(published, change, waitingMax)) counters.changesDropped++
     },
     sinceRead: (previous, lookedUpAt, type, { clock, crc, writer }, now) => {
       if (lookedUpAt === undefined) return false
       const elapsedMillis = now - lookedUpAt
       if (elapsedMillis > callbackWindowMillis) return false
       if (onChange === undefined) return true
-      if (noted.length >= changesCapacity) {
+      if (noted.length >= waitingMax) {
         counters.changesDropped++
         return true
       }

@@ -98,7 +98,7 @@ export interface Member {
   readonly fibers: () => ReadonlyMap<string, Pick<Actor<never>, "kill" | "restarts">>
 }
 
-const eventsCapacity = 1_024
+const eventsWaitingMax = 1_024
 /** How often a member says that it leaves. */
 const farewells = 3
 
@@ -126,7 +126,7 @@ export const make = Effect.fnUntraced(function*(
   const sending = new Map<string, Namespace>()
   const hybrid = HybridClock.make({ clockAheadMillisMax: protocol.clockAheadMillisMax })
   const places: Places = { last: 0 }
-  const events = yield* PubSub.sliding<ClusterEvent>(eventsCapacity)
+  const events = yield* Subscribers.make<ClusterEvent>()
   const datagramBytesMax = Math.min(configuration.packetMtu ?? network.datagramBytesMax, network.datagramBytesMax)
   let floor = 0
   let closed = false
@@ -232,7 +232,7 @@ export const make = Effect.fnUntraced(function*(
       }
       if (opening.restartDetached()) waits.lost()
     },
-    publish: (event) => void PubSub.publishUnsafe(events, event)
+    publish: (event) => void Subscribers.publish(events, event, eventsWaitingMax)
   }).pipe(Scope.provide(scope))
   housekeeper = keeper
 

@@ -220,7 +220,7 @@ const ofCoherence: ReadonlyArray<Definition> = [
   counter(
     "mccache_changes_dropped_total",
     "{change}",
-    "Changes that a subscriber was too slow for.",
+    "Changes that a subscriber fell too far behind for.",
     [],
     one(({ counters }) => counters.changesDropped)
   ),

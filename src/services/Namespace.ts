@@ -485,7 +485,8 @@ export const open = Effect.fnUntraced(function*(
     readonly onChange: ((change: ChangedSinceRead) => void) | undefined
   }
 ): Effect.fn.Return<Namespace, never, Scope.Scope> {
-  const changes = yield* Changes.make({ ...host, namespace: settings.name, onChange: settings.onChange })
+  const { name, onChange, options: { cacheMax } } = settings
+  const changes = yield* Changes.make({ ...host, namespace: name, cacheMax, onChange })
   let namespace: Namespace | undefined
   const inbox = yield* Actor.start<Delivery>({
     name: `namespace ${JSON.stringify(settings.name)}`,

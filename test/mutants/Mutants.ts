@@ -555,7 +555,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     what: "A flush covers what another's clear removed before it was sent.",
     file: "src/services/Namespace.ts",
     by: "test/simulation/waits.test.ts",
-    find: `if (origin !== "local" && this.outbox.size > 0) this.outbox.addClear(clock, false)`,
+    find: `    this.outbox.addClear(clock, this.replica.records.size === 0 && this.goneUnsent.size === 0)`,
     replace: ``,
     invariants: [9]
   },
@@ -834,8 +834,8 @@ export const mutants: ReadonlyArray<Mutant> = [
     what: "What a listener writes is folded after the write that it hears of, not inside its fold.",
     file: "src/services/Subscribers.ts",
     by: "test/services/Cache.changes.test.ts",
-    find: `  Stream.mapArrayEffect(Stream.fromPubSub(published), (values) => Effect.as(Effect.yieldNow, values))`,
-    replace: `  Stream.mapArrayEffect(Stream.fromPubSub(published), (values) => Effect.succeed(values))`,
+    find: `(values) => Effect.as(Effect.yieldNow, values)`,
+    replace: `(values) => Effect.succeed(values)`,
     invariants: [2]
   },
   {
@@ -843,8 +843,17 @@ export const mutants: ReadonlyArray<Mutant> = [
     what: "In mode 0 a write that was refused as too far ahead is asked of all, as its writer may have started anew.",
     file: antiEntropy,
     by: "test/simulation/healing.test.ts",
-    find: `      if (refused) { for`,
-    replace: `      if (refused && time.now() < 0) { for`,
+    find: `if (refused && namespace.options.mode === 0) checkAll(state, now)`,
+    replace: ``,
     invariants: [5]
+  },
+  {
+    name: "the newest given up with the oldest",
+    what: "While writes go on that are refused as too far ahead, only those are given up that were refused long ago.",
+    file: antiEntropy,
+    by: "test/simulation/waits.test.ts",
+    find: `      if (aheadMillis > 0) gap.upTo = gap.found`,
+    replace: ``,
+    invariants: [9]
   }
 ]

@@ -97,10 +97,33 @@ describe("changes", () => {
       assert.deepStrictEqual(heard, ["x", "y"])
     }))
 
+  it.effect("a listener hears of all that one turn changes; of more than it may lag behind, of the newest", () =>
+    Effect.gen(function*() {
+      const { a } = yield* pair({ max: 4_000 })
+      const core = a.member.cache<number>("n")
+      let heard: Array<Change> = []
+      const changes = core.namespace.changes.stream
+      yield* Effect.forkChild(Stream.runForEach(changes, (change) => Effect.sync(() => void heard.push(change))))
+      yield* Effect.yieldNow
+      const listened = Effect.repeat(Effect.yieldNow, { times: 10 })
+      for (let key = 0; key < 4_000; key++) core.set(key, 1)
+      core.clear()
+      yield* listened
+      assert.strictEqual(heard.length, 8_000)
+      assert.strictEqual(a.member.localMetrics("n").coherence.changesDropped, 0)
+      heard = []
+      for (let round = 0; round < 10_000; round++) core.set("k", round)
+      core.set("last", 1)
+      yield* listened
+      assert.isAtLeast(heard.length, 8_000)
+      assert.strictEqual(heard.at(-1)?.key, "last")
+      assert.isAbove(a.member.localMetrics("n").coherence.changesDropped, 0)
+    }))
+
   it.effect("costs a namespace nothing until somebody subscribes", () =>
     Effect.gen(function*() {
       const counters = Counters.make()
-      const options = { counters, callbackWindowMillis: 0, onChange: undefined }
+      const options = { counters, callbackWindowMillis: 0, onChange: undefined, cacheMax: 256 }
       const before = process.memoryUsage().heapUsed
       const made: Array<Changes.Changes> = []
       for (let index = 0; index < 1_000; index++) made.push(yield* Changes.make({ ...options, namespace: `n${index}` }))

@@ -28,6 +28,41 @@ const failedWith = <A>(fiber: Fiber.Fiber<A, McCacheError>): string | undefined 
   return reason?._tag === "Fail" ? reason.error.reason._tag : "died"
 }
 
+describe("an acknowledgement of a write by a clock that is too far ahead", () => {
+  it.effect("comes when what is written there is newer, also while such writes go on", () =>
+    Effect.gen(function*() {
+      const cluster = yield* Cluster.make({
+        options: { cacheTtl: 0, cacheMode: 2, protocol: { heartbeatMillis: 250, abandonMillis: 2_500 } },
+        faults: { delay: { minMillis: 0.5, maxMillis: 3 } }
+      })
+      const a = (yield* cluster.join("a", { skewMillis: 116 })).member.cache<number>("n")
+      yield* cluster.advance("1 second")
+      const b = yield* cluster.join("b", { skewMillis: -188 })
+      const writing = yield* b.mccache.cache<number>("n")
+      const held = b.member.cache<number>("n")
+      yield* cluster.advance("1 second")
+      // It was corrected by 304 ms, and will not be again for some seconds.
+      b.skew(1_089)
+      let acknowledged = 0
+      const older: Array<number> = []
+      for (let round = 0; round < 60; round++) {
+        let written = Infinity
+        const acknowledge = Effect.sync(() => {
+          acknowledged++
+          a.set("k", -1)
+          if ((a.metadata("k")?.stamp.clock ?? 0) <= written) older.push(round)
+        })
+        const write = writing.set("k", round, { ack: "all", timeout: 30 })
+        yield* Effect.forkChild(Effect.andThen(write, acknowledge), { startImmediately: true })
+        written = held.metadata("k")?.stamp.clock ?? Infinity
+        yield* cluster.advance(50)
+      }
+      yield* cluster.advance("10 seconds")
+      assert.strictEqual(acknowledged, 60)
+      assert.deepStrictEqual(older, [])
+    }).pipe(Effect.scoped))
+})
+
 describe("flush", () => {
   it.effect("succeeds also where the first acknowledgements were lost and nothing is sent any more", () =>
     Effect.gen(function*() {

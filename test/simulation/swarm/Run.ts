@@ -240,9 +240,8 @@ const runIn = Effect.fnUntraced(function*(
       case "Fill":
         return void (yield* fill(member, action))
       case "ClearAll": {
-        const before = listeners.writes()
         yield* Effect.ignore(node.mccache.clear())
-        return listeners.writes() > before ? undefined : Checks.writtenThrough(node, action)
+        return Checks.writtenThrough(node, action)
       }
     }
     if (action._tag === "Set" && action.ack !== undefined) {
@@ -279,7 +278,7 @@ const runIn = Effect.fnUntraced(function*(
           }
       }
     })
-    if (listeners.writes() > before) return
+    if (listeners.writes() > before) throw new Checkers.Violation(10, "a listener ran inside a local call")
     // By a clock that was set back, what is to expire may be expired already.
     const ttlMillis = node.member.namespaces().get(namespace)?.ttlMillis
     const expires = ttlMillis !== 0 || (action._tag === "Set" && action.ttl !== undefined)
