@@ -3,6 +3,10 @@
  * the queue holds at once, and one time at which it wants to be woken although nothing arrived. Actors talk only by
  * offering messages to each other, so that each piece of state has one writer.
  *
+ * An actor that is offered something handles it on the next turn of the event loop, with all that came until then. In an
+ * idle process such a turn takes 10 µs, and a write passes three actors before it is readable elsewhere: what is handed over
+ * is therefore handled at once by an actor that rests. It then waits for a turn, so that a burst is two batches, not many.
+ *
  * The supervisor restarts an actor that died, with backoff; the queue and the machines that the actor owns outlive the
  * fiber, so that nothing that was accepted is lost and no number is used again.
  */
@@ -36,6 +40,8 @@ export interface Actor<M> {
   readonly name: string
   /** False when the queue was full and the message was dropped. */
   readonly offer: (message: M) => boolean
+  /** The same, but an actor that rests handles the message within this call. */
+  readonly handOver: (message: M) => boolean
   /** Has the actor look at its due times again; costs nothing while it is awake. */
   readonly wake: () => void
   /** Interrupts the fiber; the supervisor starts it anew. A test hook. */
@@ -114,7 +120,7 @@ export const start = Effect.fnUntraced(function*<M>(
   behavior: Behavior<M>,
   now: () => number
 ): Effect.fn.Return<Actor<M>, never, Scope.Scope> {
-  const queue = yield* Queue.dropping<M | undefined>(behavior.capacity)
+  const queue = yield* Queue.dropping<M>(behavior.capacity)
   const clock = yield* Clock.Clock
   let waking = false
   let dropped = 0
@@ -126,46 +132,76 @@ export const start = Effect.fnUntraced(function*<M>(
   let sleeper: Fiber.Fiber<void> | undefined
   let fiber: Fiber.Fiber<never> | undefined
 
+  /** Resumes the fiber while it rests: with a turn of the event loop first, or within the call. */
+  let resume: ((effect: Effect.Effect<void>) => void) | undefined
+  let handedOver = false
+  const rest = Effect.callback<void>((resumed) => {
+    resume = resumed
+    return Effect.sync(() => {
+      resume = undefined
+    })
+  })
+  const rouse = (first: Effect.Effect<void>): void => {
+    const resting = resume
+    resume = undefined
+    resting?.(first)
+  }
+
+  const offer = (message: M): boolean => {
+    const offered = Queue.offerUnsafe(queue, message)
+    if (!offered) dropped++
+    return offered
+  }
+
   const wake = (): void => {
     if (waking) return
     waking = true
-    Queue.offerUnsafe(queue, undefined)
+    rouse(Effect.yieldNow)
+  }
+
+  const ring = (): void => {
+    armed = Infinity
+    sleeper = undefined
+    wake()
   }
 
   // One sleeper at a time. It is only replaced when something is due earlier than it; a sleeper that fires early is cheap.
   const arm = (due: number): Effect.Effect<void> | undefined => {
     if (due >= armed) return undefined
-    const previous = sleeper
+    sleeper?.interruptUnsafe()
     armed = due
     const millis = Math.max(0, Math.ceil(due - now()))
-    return Effect.gen(function*() {
-      if (previous !== undefined) yield* Fiber.interrupt(previous)
-      sleeper = yield* Effect.forkChild(Effect.flatMap(Effect.sleep(millis), () =>
-        Effect.sync(() => {
-          armed = Infinity
-          sleeper = undefined
-          wake()
-        })))
-    })
+    return Effect.map(
+      Effect.forkChild(Effect.map(Effect.sleep(millis), ring), { startImmediately: true }),
+      (started) => {
+        sleeper = started
+      }
+    )
   }
+
+  const awake = (): boolean => waking || Queue.sizeUnsafe(queue) > 0
 
   const loop = Effect.gen(function*() {
     armed = Infinity
     sleeper = undefined
     while (true) {
       const due = behavior.nextDue()
-      if (Queue.sizeUnsafe(queue) === 0 && due <= now()) wake()
-      const arming = arm(due)
-      if (arming !== undefined) yield* arming
-      const taken = yield* Queue.takeAll(queue)
+      if (!awake() && due > now()) {
+        const arming = arm(due)
+        if (arming !== undefined) yield* arming
+        if (!awake()) yield* rest
+      }
       waking = false
-      const messages: Array<M> = []
-      for (const message of taken) if (message !== undefined) messages.push(message)
+      const messages = Queue.sizeUnsafe(queue) > 0 ? yield* Queue.takeAll(queue) : []
       if (messages.length > depthMax) depthMax = messages.length
       depthSum += messages.length
       batches++
       const effect = behavior.handle(messages)
       if (effect !== undefined) yield* effect
+      if (handedOver) {
+        handedOver = false
+        yield* Effect.yieldNow
+      }
     }
   })
 
@@ -196,8 +232,16 @@ export const start = Effect.fnUntraced(function*<M>(
   return {
     name: behavior.name,
     offer: (message) => {
-      const offered = Queue.offerUnsafe(queue, message)
-      if (!offered) dropped++
+      const offered = offer(message)
+      rouse(Effect.yieldNow)
+      return offered
+    },
+    handOver: (message) => {
+      const offered = offer(message)
+      if (resume !== undefined) {
+        handedOver = true
+        rouse(Effect.void)
+      }
       return offered
     },
     wake,

@@ -119,6 +119,8 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<L
   /** Those whose streams may have something due since this turn began, and when the first of the others has, or earlier. */
   let touched = new Set<Sessions.Session>()
   let reportDue = Infinity
+  /** While this is handling, what an inbox folded that was at rest is settled at once. */
+  let handling = false
 
   const accept = (session: Sessions.Session, header: Datagram.Header): boolean => {
     const fresh = Sessions.accept(session, header)
@@ -313,15 +315,20 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<L
 
   // ------------------------------------------------------------------------------------------------ the actor
 
+  const settleAll = (tokens: ReadonlyArray<Token>, now: number): void => {
+    for (const token of tokens) settle(token, now)
+  }
+
   const handle = (messages: ReadonlyArray<Message>): Effect.Effect<void> | undefined => {
     const now = time.ticks()
+    handling = true
     for (const message of messages) {
       switch (message._tag) {
         case "Received":
           for (const received of message.batch) datagram(received, now)
           break
         case "Settled":
-          for (const token of message.tokens) settle(token, now)
+          settleAll(message.tokens, now)
           break
         case "Repaired": {
           const session = sessions.trusted.get(message.member)
@@ -340,7 +347,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<L
       }
     }
     for (const [namespace, delivery] of deliveries) {
-      if (namespace.inbox.offer(delivery)) continue
+      if (namespace.inbox.handOver(delivery)) continue
       for (const token of delivery.tokens) {
         token.refused = true
         settle(token, now)
@@ -349,6 +356,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<L
     // Not `clear`: a table of a `Map` that is cleared keeps what was in it, and refers to the next. One that is dead and not collected
     // yet, as it was promoted, would keep all later ones and what arrived with them, until V8 marks its whole heap.
     deliveries = new Map()
+    handling = false
     report(now)
     if (now >= sweepDue) {
       sweepDue = now + protocol.heartbeatMillis
@@ -416,7 +424,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<L
     (pull) =>
       Effect.forever(
         Effect.map(pull, (batch) => {
-          if (actor.offer({ _tag: "Received", batch })) return
+          if (actor.handOver({ _tag: "Received", batch })) return
           counters.refused.window += batch.length
         })
       )
@@ -425,7 +433,10 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<L
   return {
     actor,
     pump,
-    settled: (tokens) => void actor.offer({ _tag: "Settled", tokens }),
+    settled: (tokens) => {
+      if (handling) settleAll(tokens, time.ticks())
+      else actor.offer({ _tag: "Settled", tokens })
+    },
     repaired: (member, upTo) => void actor.offer({ _tag: "Repaired", member, upTo }),
     forget: (member) => void actor.offer({ _tag: "Forget", member }),
     isTrusted: (member) => sessions.trusted.has(member),

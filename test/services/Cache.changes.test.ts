@@ -237,7 +237,7 @@ describe("onChange", () => {
       yield* writer.setMany([["old", 1], ["peeked", 1], ["own", 1]])
       yield* cluster.advance("100 millis")
       yield* reader.get("old")
-      yield* cluster.advance("5 seconds")
+      yield* cluster.advance("5001 millis")
       yield* reader.peek("peeked")
       yield* reader.get("own")
       yield* reader.set("own", 2)

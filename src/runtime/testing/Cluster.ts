@@ -70,7 +70,7 @@ export interface Cluster {
   readonly heal: () => void
   /** Sets the network's faults; those not named are off. */
   readonly faults: (faults: Partial<NetworkFaults.Faults>) => void
-  /** Lets virtual time pass. */
+  /** Lets virtual time pass, after what is ready has run. */
   readonly advance: (duration: Duration.Input) => Effect.Effect<void>
   /** Ends one supervised fiber of a member, by name; its supervisor starts it anew. */
   readonly killFiber: (name: string, fiber: string) => Effect.Effect<void>
@@ -218,7 +218,7 @@ export const make = Effect.fnUntraced(function*(settings: {
     partition: hub.partition,
     heal: hub.heal,
     faults: hub.setFaults,
-    advance: (duration) => TestClock.adjust(duration),
+    advance: (duration) => Effect.andThen(settle, TestClock.adjust(duration)),
     killFiber: (name, fiber) =>
       Effect.suspend(() => {
         const found = get(name).node.member.fibers().get(fiber)
@@ -238,6 +238,12 @@ export const make = Effect.fnUntraced(function*(settings: {
     trace: trace.hash
   }
 })
+
+/** Turns in which what a program did since time passed last is carried through: a write, to the last member that it reaches. */
+const settlingTurns = 8
+
+/** The test clock waits for what time wakes only. What is ready without it must not find that seconds have passed. */
+const settle = Effect.repeat(Effect.yieldNow, { times: settlingTurns - 1 })
 
 const noProbe = {
   mtu: () => Effect.fail(McCacheErrors.make("NetworkFailed", "A simulated network has no paths to measure.")),

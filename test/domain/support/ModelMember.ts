@@ -96,6 +96,7 @@ export class Member {
       {
         name: "inbox",
         offer: () => true,
+        handOver: () => true,
         wake: () => {},
         kill: Effect.void,
         depth: () => ({ now: 0, max: 0, average: 0, dropped: 0 }),
