@@ -41,6 +41,8 @@ export interface Life {
   floor: number
   /** The greatest of its own clears. */
   ownFloor: number
+  /** The newest clear of another that a flush said was applied here. */
+  flushedFloor: number
 }
 
 interface Own extends Stamp.Stamp {
@@ -158,7 +160,8 @@ export const record = (
         flushed: new Map(),
         judgedMillis: 0,
         floor: 0,
-        ownFloor: 0
+        ownFloor: 0,
+        flushedFloor: 0
       }
       lives.set(id, life)
     }
@@ -337,6 +340,7 @@ const inspect = (life: Life, entry: Entry, judgedMillis: number, report: Report)
     report(invariant, `${life.name} reads ${show(entry.key, entry)}${what}`)
   if (entry.expiresAt !== 0 && entry.expiresAt <= judgedMillis) broken(2, ", which expired")
   if (entry.clock <= life.floor) broken(2, ", which a clear removed")
+  if (entry.clock <= life.flushedFloor) broken(9, ", though a flush said that a clear of it was applied")
   for (const gone of [life.gone.get(entry.key), life.expired.get(entry.key)]) {
     if (gone !== undefined && Stamp.compare(entry, gone) <= 0) {
       broken(2, `, which was gone at ${Stamp.format(gone)}`)
@@ -422,9 +426,10 @@ export const passed = (history: History, cluster: Cluster, barrier: Barrier, lef
     if (!namespace.caughtUp || history.lifeOf(node, namespace) !== life) continue
     const { replica } = namespace
     const claims = `${barrier.writer.name} flushed, but ${node.name} has not applied`
-    // In mode 2 who missed something drops all that it holds, what a clear removes with it, and hears of the floor later.
-    const cleared = namespace.options.mode === 2 ? isEmptyUpTo(replica, barrier.floor) : barrier.floor <= replica.floor
+    // In modes 0 and 2 nothing is transferred: who comes, or in mode 2 missed something, begins empty, and hears of the floor later.
+    const cleared = namespace.options.mode === 1 ? barrier.floor <= replica.floor : isEmptyUpTo(replica, barrier.floor)
     if (!cleared) throw new Violation(9, `${claims} a clear`)
+    life.flushedFloor = Math.max(life.flushedFloor, barrier.floor)
     for (const [key, own] of barrier.own) {
       raiseOwn(life.flushed, key, own)
       // What the writer itself gave up meanwhile, by capacity or for something newer, it need not have told.
