@@ -57,6 +57,8 @@ export interface Actor<M> {
 
 /** The supervisor's patience: the first restart is immediate, then the pause doubles from 10 ms up to one second. */
 const backoffMillis = (failures: number): number => failures <= 1 ? 0 : Math.min(1_000, 5 * 2 ** Math.min(failures, 8))
+/** Batches without a rest after which the others run: an actor that is always due must not hold up the process. */
+const passesMax = 64
 /** Failures further apart than this are not a row of failures. */
 const calmMillis = 10_000
 
@@ -136,6 +138,8 @@ export const start = Effect.fnUntraced(function*<M>(
   let resume: ((effect: Effect.Effect<void>) => void) | undefined
   let handedOver = false
   const rest = Effect.callback<void>((resumed) => {
+    // The fiber may have had to yield before it came here: who called meanwhile found nobody to rouse.
+    if (awake()) return resumed(Effect.void)
     resume = resumed
     return Effect.sync(() => {
       resume = undefined
@@ -184,12 +188,14 @@ export const start = Effect.fnUntraced(function*<M>(
   const loop = Effect.gen(function*() {
     armed = Infinity
     sleeper = undefined
+    let passes = 0
     while (true) {
       const due = behavior.nextDue()
       if (!awake() && due > now()) {
         const arming = arm(due)
         if (arming !== undefined) yield* arming
-        if (!awake()) yield* rest
+        yield* rest
+        passes = 0
       }
       waking = false
       const messages = Queue.sizeUnsafe(queue) > 0 ? yield* Queue.takeAll(queue) : []
@@ -198,8 +204,9 @@ export const start = Effect.fnUntraced(function*<M>(
       batches++
       const effect = behavior.handle(messages)
       if (effect !== undefined) yield* effect
-      if (handedOver) {
+      if (handedOver || ++passes >= passesMax) {
         handedOver = false
+        passes = 0
         yield* Effect.yieldNow
       }
     }

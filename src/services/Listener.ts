@@ -119,8 +119,8 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<L
   /** Those whose streams may have something due since this turn began, and when the first of the others has, or earlier. */
   let touched = new Set<Sessions.Session>()
   let reportDue = Infinity
-  /** While this is handling, what an inbox folded that was at rest is settled at once. */
-  let handling = false
+  /** The time of what is being handled: what an inbox that rested folds meanwhile is settled with it. */
+  let handlingTicks: number | undefined
 
   const accept = (session: Sessions.Session, header: Datagram.Header): boolean => {
     const fresh = Sessions.accept(session, header)
@@ -320,8 +320,16 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<L
   }
 
   const handle = (messages: ReadonlyArray<Message>): Effect.Effect<void> | undefined => {
-    const now = time.ticks()
-    handling = true
+    handlingTicks = time.ticks()
+    try {
+      takeIn(messages, handlingTicks)
+    } finally {
+      handlingTicks = undefined
+    }
+    return undefined
+  }
+
+  const takeIn = (messages: ReadonlyArray<Message>, now: number): void => {
     for (const message of messages) {
       switch (message._tag) {
         case "Received":
@@ -356,13 +364,11 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<L
     // Not `clear`: a table of a `Map` that is cleared keeps what was in it, and refers to the next. One that is dead and not collected
     // yet, as it was promoted, would keep all later ones and what arrived with them, until V8 marks its whole heap.
     deliveries = new Map()
-    handling = false
     report(now)
     if (now >= sweepDue) {
       sweepDue = now + protocol.heartbeatMillis
       Sessions.sweep(sessions, now)
     }
-    return undefined
   }
 
   /** Says what is there and what is missing. */
@@ -434,7 +440,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<L
     actor,
     pump,
     settled: (tokens) => {
-      if (handling) settleAll(tokens, time.ticks())
+      if (handlingTicks !== undefined) settleAll(tokens, handlingTicks)
       else actor.offer({ _tag: "Settled", tokens })
     },
     repaired: (member, upTo) => void actor.offer({ _tag: "Repaired", member, upTo }),

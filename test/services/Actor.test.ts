@@ -1,5 +1,6 @@
 import { expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import { MaxOpsBeforeYield } from "effect/Scheduler"
 import * as TestClock from "effect/testing/TestClock"
 import * as Actor from "../../src/services/Actor.ts"
 
@@ -132,4 +133,39 @@ it.effect("what is due earlier than the alarm that is set replaces it", () =>
     // Nobody is woken by the alarm that was replaced.
     yield* to(2_000)
     expect(woken).toEqual([0, 10])
+  }))
+
+it.effect("nobody is missed who calls an actor that has to yield before it rests", () =>
+  Effect.gen(function*() {
+    // Below three, nothing of Effect gets anywhere.
+    for (let ops = 3; ops <= 16; ops++) {
+      for (let turns = 0; turns <= 8; turns++) {
+        const { actor, batches } = yield* Effect.provideService(noting(), MaxOpsBeforeYield, ops)
+        yield* Effect.repeat(Effect.yieldNow, { times: 20 })
+        actor.offer(1)
+        // Whatever it is at.
+        for (let turn = 0; turn < turns; turn++) yield* Effect.yieldNow
+        actor.offer(2)
+        yield* Effect.repeat(Effect.yieldNow, { times: 20 })
+        expect(batches.flat(), `${ops} operations, ${turns} turns`).toEqual([1, 2])
+      }
+    }
+  }))
+
+it.effect("an actor that is always due lets the others run", () =>
+  Effect.gen(function*() {
+    let handled = 0
+    const actor = yield* Actor.start<number>({
+      name: "hasty",
+      capacity: 8,
+      handle: () => {
+        handled++
+        return undefined
+      },
+      nextDue: () => 0
+    }, () => 1)
+    actor.wake()
+    yield* turn
+    expect(handled).toBeGreaterThan(0)
+    yield* actor.kill
   }))
