@@ -51,7 +51,7 @@ export const datagrams = Effect.fnUntraced(function*(keyed: boolean) {
     cluster.partition([["a"], ["b", "c"]])
     for (let index = 0; index < 20; index++) {
       a.member.cache(namespaces.full).set(`apart-${index}`, index)
-      b.member.cache(namespaces.full).set(`there-${index}`, "y".repeat(2_000))
+      b.member.cache(namespaces.full).set(`there-${index}`, "y".repeat(4_000))
     }
     yield* cluster.advance("5 seconds")
     cluster.heal()
