@@ -105,6 +105,11 @@ export class Packer {
     return Varint.write(this.#scratch, start + 1, length)
   }
 
+  /** Whether the body in work has room for a record of so many bytes. */
+  hasRoom(length: number): boolean {
+    return this.#used + 1 + Varint.size(length) + length <= this.#bodyBytesMax
+  }
+
   /** Whether no record waits for a body to be full. */
   get isEmpty(): boolean {
     return this.#used === 0

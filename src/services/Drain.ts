@@ -8,12 +8,12 @@
 import type { Protocol } from "../domain/Configuration.ts"
 import * as Framing from "../domain/Framing.ts"
 import type { Write } from "../domain/Operation.ts"
-import * as OperationCodec from "../domain/OperationCodec.ts"
 import type { Places, Waiting } from "../domain/Outbox.ts"
 import type { Packed } from "../domain/Packed.ts"
 import * as Replica from "../domain/Replica.ts"
 import * as Stamp from "../domain/Stamp.ts"
 import type { MemberId } from "../domain/Stamp.ts"
+import * as WriteCodec from "../domain/WriteCodec.ts"
 import type { MemberTime } from "./MemberTime.ts"
 import type { Namespace } from "./Namespace.ts"
 import type { OperationLog } from "./OperationLog.ts"
@@ -58,6 +58,7 @@ export const make = ({ namespaces: all, operations, packer, places, protocol, se
   /** Bodies of records that are taken from the outbox but not numbered yet: at most those of one record. */
   let ready: Array<Uint8Array> = []
   let readyAt = 0
+  const writes = new WriteCodec.Encoder(self)
   /** Clears of all namespaces (`""`) and of those that are not open here, not sent yet. */
   const clears = new Map<string, { readonly clock: number; readonly place: number }>()
   /** Where a record is written that no body has room for, until it is cut into parts. */
@@ -93,16 +94,21 @@ export const make = ({ namespaces: all, operations, packer, places, protocol, se
   const pack = (
     tag: Write["_tag"],
     namespace: string,
-    written: Parameters<typeof OperationCodec.writeBytes>[2],
+    written: WriteCodec.Written,
     value: Packed | undefined
   ): void => {
     operations.wrote(tag, namespace, written)
-    const at = packer.place(OperationCodec.writeBytes(tag, namespace, written, value, self), ready)
-    if (at >= 0) OperationCodec.writeInto(tag, namespace, written, value, self, packer.target, at)
+    if (packer.isEmpty) writes.startBody()
+    let length = writes.bytes(tag, namespace, written, value)
+    if (!packer.hasRoom(length)) {
+      writes.startBody()
+      length = writes.bytes(tag, namespace, written, value)
+    }
+    const at = packer.place(length, ready)
+    if (at >= 0) writes.write(tag, namespace, written, value, packer.target, at)
     else {
-      const length = OperationCodec.writeBytes(tag, namespace, written, value, self)
       if (large.length < length) large = new Uint8Array(length)
-      OperationCodec.writeInto(tag, namespace, written, value, self, large, 0)
+      writes.write(tag, namespace, written, value, large, 0)
       for (const body of packer.add(large.subarray(0, length))) ready.push(body)
       if (large.length > largeBytesKept) large = new Uint8Array(0)
     }

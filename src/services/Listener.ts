@@ -21,6 +21,7 @@ import * as Reassembly from "../domain/Reassembly.ts"
 import * as ReceiveStream from "../domain/ReceiveStream.ts"
 import type * as Replica from "../domain/Replica.ts"
 import type { MemberId } from "../domain/Stamp.ts"
+import * as WriteCodec from "../domain/WriteCodec.ts"
 import * as Actor from "./Actor.ts"
 import type { Counters } from "./Counters.ts"
 import * as Credit from "./Credit.ts"
@@ -171,10 +172,11 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<L
   const read = (session: Sessions.Session, body: Uint8Array, now: number): void => {
     let token: Token | undefined
     let skip = false
+    const inBody = new WriteCodec.Preceding()
     touched.add(session)
-    const record = (bytes: Uint8Array, start: number, end: number): void => {
+    const record = (bytes: Uint8Array, start: number, end: number, preceding = inBody): void => {
       if (skip) return
-      const operation = OperationCodec.decode(bytes, session.id, start, end)
+      const operation = OperationCodec.decode(bytes, session.id, start, end, preceding)
       if (operation === undefined) {
         counters.refused.malformed++
         // A later version may know more tags. But no member sends what is no operation, and to find that out may take
@@ -207,7 +209,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<L
         const offer = Reassembly.offer(session.reassembly, part, now, token?.number)
         switch (offer._tag) {
           case "Whole":
-            record(offer.record, 0, offer.record.length)
+            record(offer.record, 0, offer.record.length, new WriteCodec.Preceding())
             break
           case "Partial":
             break

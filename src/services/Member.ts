@@ -18,9 +18,9 @@ import * as McCacheError from "../domain/McCacheError.ts"
 import * as MemberIds from "../domain/MemberId.ts"
 import * as NamespaceOptions from "../domain/NamespaceOptions.ts"
 import type { NamespaceSummary } from "../domain/Operation.ts"
-import * as OperationCodec from "../domain/OperationCodec.ts"
 import type { Places } from "../domain/Outbox.ts"
 import type { MemberId } from "../domain/Stamp.ts"
+import * as WriteCodec from "../domain/WriteCodec.ts"
 import type { Actor, Loop } from "./Actor.ts"
 import { attempt } from "./Attempt.ts"
 import { CacheCore, closedError, requireKey } from "./CacheCore.ts"
@@ -143,7 +143,7 @@ export const make = Effect.fnUntraced(function*(
   const recordBytesMax = (): number => {
     let largest = configuration.cacheSizeBytes
     for (const namespace of namespaces.values()) largest = Math.max(largest, namespace.options.cacheSizeBytes)
-    return largest + OperationCodec.writeOverheadBytesMax
+    return largest + WriteCodec.overheadBytesMax
   }
 
   const label = { host: host.host, pid: host.pid, thread: host.thread, version }

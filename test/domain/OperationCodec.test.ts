@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs"
 import type { Operation } from "../../src/domain/Operation.ts"
 import { tags } from "../../src/domain/Operation.ts"
 import * as OperationCodec from "../../src/domain/OperationCodec.ts"
+import * as WriteCodec from "../../src/domain/WriteCodec.ts"
 import { mulberry32 } from "../../src/runtime/NetworkFaults.ts"
 import { examples, random } from "./support/Operations.ts"
 
@@ -11,7 +12,7 @@ const sender = "a".repeat(32)
 
 const encode = (operation: Operation): Uint8Array =>
   operation._tag === "PUT" || operation._tag === "DEL" || operation._tag === "CLEAR"
-    ? OperationCodec.encodeWrite(operation, sender)
+    ? WriteCodec.encode(operation, sender)
     : OperationCodec.encodeControl(operation)
 
 const seeded = (seed: number): (bound: number) => number => {

@@ -12,6 +12,8 @@ import { crc32 } from "node:zlib"
 import * as Framing from "../../src/domain/Framing.ts"
 import { tags } from "../../src/domain/Operation.ts"
 import * as OperationCodec from "../../src/domain/OperationCodec.ts"
+import * as Stamp from "../../src/domain/Stamp.ts"
+import * as WriteCodec from "../../src/domain/WriteCodec.ts"
 import { dataBody } from "./support/Bodies.ts"
 
 const wire = new URL("../fixtures/wire/", import.meta.url)
@@ -162,6 +164,7 @@ describe("section 4: what is no body", () => {
 describe("section 5: operations and answers", () => {
   const u8 = (value: number): string => value.toString(16).padStart(2, "0")
   const u16 = (value: number): string => value.toString(16).padStart(4, "0")
+  const u48 = (value: number): string => value.toString(16).padStart(12, "0")
   const clock = (value: number): string => value.toString(16).padStart(14, "0")
   const text = (value: string, length: (value: number) => string): string =>
     length(utf8(value).length) + hex(utf8(value))
@@ -171,11 +174,67 @@ describe("section 5: operations and answers", () => {
     number.writeDoubleBE(-1.5)
     assert.deepInclude(operations, {
       "PUT": "01" + "0c" + text("users", u8) + clock(163_840_001_765_378) + text("42", u16) +
-        (1_900_000_000_123).toString(16).padStart(12, "0") + "deadbeef" + "a3416461",
+        u48(1_900_000_000_123) + "deadbeef" + "a3416461",
       "PUT.invalidation": "01" + "03" + text("n", u8) + clock(1) + bob + hex(number) + "00000000",
       "DEL": "02" + "00" + text("users", u8) + clock(Number.MAX_SAFE_INTEGER) + text("ключ 🔑", u16),
       "CLEAR": "03" + "02" + text("", u8) + clock(4_097) + "f".repeat(32)
     })
+  })
+
+  it("the writes of a body, which lean on each other", () => {
+    const write = {
+      _tag: "PUT",
+      namespace: "users",
+      key: "42",
+      writer: ada,
+      crc: 0xdead_beef,
+      value: "\u00a3Ada"
+    } as const
+    const millis = 1_790_000_000_123
+    const first = Stamp.fromMillis(millis)
+    const writes = [
+      { ...write, clock: first + 1, expiresAt: millis + 60_000 },
+      { ...write, clock: first + 2, expiresAt: millis + 60_000 },
+      { ...write, clock: first - 4_095, expiresAt: 0 },
+      { _tag: "DEL", namespace: "users", key: -1.5, writer: bob, clock: first + 4_096 } as const,
+      { ...write, clock: first + 2 ** 32, expiresAt: millis + 2 ** 20 + 60_000 },
+      { ...write, namespace: "n", clock: first, expiresAt: millis + 5 }
+    ]
+    const [key, value] = [text("42", u16), "a3416461"]
+    const number = Buffer.alloc(8)
+    number.writeDoubleBE(-1.5)
+    const records = [
+      "01" + "0c" + text("users", u8) + clock(first + 1) + key + u48(millis + 60_000) + "deadbeef" + value,
+      // The next clock, 2 as ZigZag varint, and the lifetime of the first.
+      "01" + "34" + "02" + key + "deadbeef" + value,
+      // Less by 4,097: 8,193 as ZigZag. It never expires.
+      "01" + "14" + "8140" + key + "deadbeef" + value,
+      // More by 8,191: 16,382.
+      "02" + "13" + "fe7f" + bob + hex(number),
+      // Too far from the one before, but with the lifetime of the first.
+      "01" + "24" + text("users", u8) + clock(first + 2 ** 32) + key + "deadbeef" + value,
+      "01" + "0c" + text("n", u8) + clock(first) + key + u48(millis + 5) + "deadbeef" + value
+    ]
+    const golden = hexFile("body.writes")
+    const pieces = records.map((record) => "00" + u8(record.length / 2) + record)
+    assert.strictEqual(golden, "01" + "000000000001" + pieces.join(""))
+
+    const encoder = new WriteCodec.Encoder(ada)
+    const packer = new Framing.Packer({ bodyBytesMax: 1_400, ids: Framing.makeRecordIds() })
+    for (const write of writes) {
+      const value = write._tag === "PUT" ? write.value : undefined
+      const at = packer.place(encoder.bytes(write._tag, write.namespace, write, value), [])
+      encoder.write(write._tag, write.namespace, write, value, packer.target, at)
+    }
+    assert.strictEqual(hex(dataBody(1, packer.flush() ?? new Uint8Array(0), false)), golden)
+    const preceding = new WriteCodec.Preceding()
+    const read: Array<unknown> = []
+    Framing.readBody(Buffer.from(golden, "hex"), {
+      data: () => undefined,
+      whole: (bytes, start, end) => read.push(OperationCodec.decode(bytes, ada, start, end, preceding)),
+      part: () => undefined
+    })
+    assert.deepStrictEqual(read, writes)
   })
 
   it("a text that begins with U+FEFF stays as it is, short or long", () => {
@@ -339,6 +398,7 @@ it("no fixture is left that no test holds", () => {
     "body.data.hex",
     "body.part.1.hex",
     "body.part.2.hex",
+    "body.writes.hex",
     "datagrams.json",
     "operations.json"
   ])

@@ -8,6 +8,7 @@ import * as Framing from "../../src/domain/Framing.ts"
 import type { Operation } from "../../src/domain/Operation.ts"
 import * as OperationCodec from "../../src/domain/OperationCodec.ts"
 import * as Packed from "../../src/domain/Packed.ts"
+import * as WriteCodec from "../../src/domain/WriteCodec.ts"
 import * as Cluster from "../../src/runtime/testing/Cluster.ts"
 
 export const cryptoKey = Buffer.alloc(32, 7).toString("base64url")
@@ -107,12 +108,12 @@ export const contents = (captured: ReadonlyArray<Uint8Array>): Contents => {
   for (const datagram of captured) {
     const body = datagram.subarray(Datagram.headerBytes, datagram.length - 4)
     bodies.push(body)
+    const preceding = new WriteCodec.Preceding()
     Framing.readBody(body, {
       data: () => undefined,
       whole: (bytes, start, end) => {
-        const record = bytes.subarray(start, end)
-        records.push(record)
-        see(OperationCodec.decode(record, sender))
+        records.push(bytes.subarray(start, end))
+        see(OperationCodec.decode(bytes, sender, start, end, preceding))
       },
       part: () => undefined
     })

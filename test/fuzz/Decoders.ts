@@ -6,6 +6,7 @@ import * as MessagePack from "../../src/domain/MessagePack.ts"
 import * as OperationCodec from "../../src/domain/OperationCodec.ts"
 import * as Reassembly from "../../src/domain/Reassembly.ts"
 import * as Stamp from "../../src/domain/Stamp.ts"
+import * as WriteCodec from "../../src/domain/WriteCodec.ts"
 import { structured, Undecodable } from "../../src/services/ValueCodec.ts"
 import type { Contents } from "./Capture.ts"
 import * as Configurations from "./Configurations.ts"
@@ -26,9 +27,23 @@ const require = (condition: boolean, what: string): void => {
 
 const sender = "ab".repeat(16)
 
-/** What `decode` promises of an operation beyond its type. */
+/** What the records under test may lean on. */
+const leanedOn = WriteCodec.encode({
+  _tag: "PUT",
+  namespace: "n",
+  key: "before",
+  clock: 2 ** 40,
+  writer: sender,
+  expiresAt: Stamp.epochMillis + 2 ** 28 + 3_600_000,
+  crc: 0,
+  value: undefined
+}, sender)
+
+/** What `decode` promises of an operation beyond its type, whatever it leans on. */
 const operation = (record: Uint8Array): boolean => {
-  const decoded = OperationCodec.decode(record, sender)
+  const preceding = new WriteCodec.Preceding()
+  OperationCodec.decode(leanedOn, sender, 0, leanedOn.length, preceding)
+  const decoded = OperationCodec.decode(record, sender, 0, record.length, preceding)
   if (decoded === undefined) return false
   if (decoded._tag === "PUT" || decoded._tag === "DEL") {
     require(Key.problem(decoded.key) === undefined, `the key is ${JSON.stringify(Key.problem(decoded.key))}`)
@@ -37,7 +52,7 @@ const operation = (record: Uint8Array): boolean => {
   }
   if (decoded._tag === "PUT" || decoded._tag === "DEL" || decoded._tag === "CLEAR") {
     // What was decoded can be encoded, and is then the same.
-    const again = OperationCodec.decode(OperationCodec.encodeWrite(decoded, sender), sender)
+    const again = OperationCodec.decode(WriteCodec.encode(decoded, sender), sender)
     require(
       again !== undefined && again._tag === decoded._tag && again.clock === decoded.clock,
       "it does not round-trip"

@@ -8,6 +8,7 @@ import type { Control, NamespaceSummary, Operation, Write } from "../../src/doma
 import * as OperationCodec from "../../src/domain/OperationCodec.ts"
 import * as Stamp from "../../src/domain/Stamp.ts"
 import * as Varint from "../../src/domain/Varint.ts"
+import * as WriteCodec from "../../src/domain/WriteCodec.ts"
 import * as Loose from "../domain/support/Loose.ts"
 import { type Contents, namespaces } from "./Capture.ts"
 import type { Dice } from "./Dice.ts"
@@ -201,14 +202,22 @@ export const control = (scene: Scene, highest: number): Control => {
   }
 }
 
+/** Encodes a write that may lean on what the encoder wrote before it. */
+const leaning = (encoder: WriteCodec.Encoder, write: Write): Uint8Array => {
+  const value = write._tag === "PUT" ? write.value : undefined
+  const record = new Uint8Array(encoder.bytes(write._tag, write.namespace, write, value))
+  encoder.write(write._tag, write.namespace, write, value, record, 0)
+  return record
+}
+
 /** A record: well encoded, or damaged, or of a tag that there is not. */
-export const record = (scene: Scene, highest: number, numbered: boolean): Uint8Array => {
+export const record = (scene: Scene, highest: number, numbered: boolean, encoder: WriteCodec.Encoder): Uint8Array => {
   const { contents, dice } = scene
   const kind = dice.below(20)
   if (kind === 0) return Uint8Array.of(dice.between(0, 255), ...dice.bytes(dice.below(40)))
   if (kind < 3) return Mutations.mutant(dice, contents.records)
   const written = (numbered ? dice.chance(0.95) : dice.chance(0.05))
-    ? OperationCodec.encodeWrite(write(scene), scene.self).slice()
+    ? leaning(encoder, write(scene))
     : OperationCodec.encodeControl(control(scene, highest))
   return kind < 6 ? Mutations.mutant(dice, [written]) : written
 }
@@ -225,7 +234,7 @@ const crcBytes = (crc: number): Uint8Array =>
 /** Parts: of records that never end, overlap, contradict each other, or are all of one byte. */
 const parts = (scene: Scene): ReadonlyArray<Uint8Array> => {
   const { dice } = scene
-  const written = OperationCodec.encodeWrite(write(scene), scene.self).slice()
+  const written = WriteCodec.encode(write(scene), scene.self)
   const whole = dice.chance(0.5) && scene.willBeWhole(written) ? written : dice.bytes(dice.between(1, 500))
   const total = dice.chance(0.85) ? whole.length : dice.magnitude()
   const id = dice.chance(0.5) ? dice.below(2_000) : dice.magnitude()
@@ -250,10 +259,11 @@ const bodyBytesMax = 1_400
 export const pieces = (scene: Scene, highest: number, numbered: boolean): Uint8Array => {
   const { dice } = scene
   const list: Array<Uint8Array> = []
+  const encoder = new WriteCodec.Encoder(scene.self)
   for (let count = dice.pick([1, 1, 2, 5, 40]); count > 0; count--) {
     if (dice.chance(0.15)) list.push(...parts(scene))
     else {
-      const bytes = record(scene, highest, numbered)
+      const bytes = record(scene, highest, numbered, encoder)
       const length = dice.chance(0.998) ? bytes.length : dice.magnitude()
       list.push(Uint8Array.of(0, ...varint(length), ...bytes))
     }

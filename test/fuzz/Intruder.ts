@@ -8,6 +8,7 @@ import * as Framing from "../../src/domain/Framing.ts"
 import type { Control, NamespaceSummary, Operation } from "../../src/domain/Operation.ts"
 import * as OperationCodec from "../../src/domain/OperationCodec.ts"
 import * as Varint from "../../src/domain/Varint.ts"
+import * as WriteCodec from "../../src/domain/WriteCodec.ts"
 import type { Sent } from "../../src/runtime/MemoryNetwork.ts"
 import { everyone } from "../../src/runtime/MemoryNetwork.ts"
 import * as Sealing from "../../src/services/Sealing.ts"
@@ -83,11 +84,11 @@ export class Intruder {
     if (header === undefined || !this.#names.has(header.sender)) return
     const body = this.#sealing.open(sent.payload, header)
     if (typeof body === "string") return
+    const preceding = new WriteCodec.Preceding()
     Framing.readBody(body, {
       data: () => undefined,
       whole: (bytes, start, end) => {
-        const record = bytes.subarray(start, end)
-        const operation = OperationCodec.decode(record, header.sender)
+        const operation = OperationCodec.decode(bytes, header.sender, start, end, preceding)
         if (operation !== undefined) this.#answer(header.sender, sent.from, operation)
       },
       part: () => undefined
@@ -168,8 +169,8 @@ export class Intruder {
   }
 
   /** Whether a record may be sent; notes what it writes. */
-  #allowed(record: Uint8Array): boolean {
-    const operation = OperationCodec.decode(record, this.id)
+  #allowed(record: Uint8Array, preceding = new WriteCodec.Preceding()): boolean {
+    const operation = OperationCodec.decode(record, this.id, 0, record.length, preceding)
     switch (operation?._tag) {
       case "PUT":
       case "DEL":
@@ -203,11 +204,12 @@ export class Intruder {
       const pieces = Hostile.pieces(this.#scene, this.#number, numbered)
       const body = this.#body(pieces, numbered)
       let allowed = true
+      const preceding = new WriteCodec.Preceding()
       Framing.readBody(body, {
         data: () => undefined,
         whole: (bytes, start, end) => {
           const record = bytes.subarray(start, end)
-          allowed = this.#allowed(record) && allowed
+          allowed = this.#allowed(record, preceding) && allowed
         },
         part: () => undefined
       })

@@ -4,6 +4,7 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as TestClock from "effect/testing/TestClock"
 import * as Datagram from "../../src/domain/Datagram.ts"
+import * as WriteCodec from "../../src/domain/WriteCodec.ts"
 import * as Capture from "./Capture.ts"
 import type { Decoder } from "./Decoders.ts"
 import { Dice } from "./Dice.ts"
@@ -76,7 +77,7 @@ export const inputs = (
     case "framing":
       return () => Uint8Array.of(2, ...Hostile.pieces(scene, 10, dice.chance(0.5)))
     case "operation":
-      return () => Hostile.record(scene, 10, dice.chance(0.5))
+      return () => Hostile.record(scene, 10, dice.chance(0.5), new WriteCodec.Encoder(scene.self))
     case "reply":
       return () =>
         Hostile.reply(

@@ -855,5 +855,24 @@ export const mutants: ReadonlyArray<Mutant> = [
     find: `      if (aheadMillis > 0) gap.upTo = gap.found`,
     replace: ``,
     invariants: [9]
+  },
+  {
+    name: "a body that leans on the one before",
+    what: "Each body can be read without any other: what is lost or late makes nothing else unreadable.",
+    file: "src/services/Drain.ts",
+    by: "test/simulation/bodies.test.ts",
+    find: `    if (packer.isEmpty) writes.startBody()`,
+    replace: ``,
+    invariants: [2]
+  },
+  {
+    name: "read on behind what is malformed",
+    what: "What follows a write that is malformed has nothing to lean on: it would be read as another.",
+    file: "src/domain/WriteCodec.ts",
+    by: "test/domain/WriteCodec.test.ts",
+    find: `  preceding.forget()
+  const tag`,
+    replace: `  const tag`,
+    invariants: [1]
   }
 ]

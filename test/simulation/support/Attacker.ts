@@ -13,6 +13,7 @@ import type { Control, Proof, Write } from "../../../src/domain/Operation.ts"
 import * as OperationCodec from "../../../src/domain/OperationCodec.ts"
 import type { MemberId } from "../../../src/domain/Stamp.ts"
 import * as Varint from "../../../src/domain/Varint.ts"
+import * as WriteCodec from "../../../src/domain/WriteCodec.ts"
 import { everyone, type Sent } from "../../../src/runtime/MemoryNetwork.ts"
 import type { Cluster } from "../../../src/runtime/testing/Cluster.ts"
 import * as Sealings from "../../../src/services/Sealing.ts"
@@ -157,15 +158,17 @@ export const identity = (id: MemberId, key: string | undefined, cluster = "simul
     seal: (body, receiver) => sealing.seal(body, receiver),
     control: (operation, receiver) => sealing.seal(controlBody(operation), receiver),
     data: (number, operation, asks = false) =>
-      sealing.seal(dataBody(number, piecesOf(OperationCodec.encodeWrite(operation, id)), asks), undefined),
+      sealing.seal(dataBody(number, piecesOf(WriteCodec.encode(operation, id)), asks), undefined),
     read: (payload) => {
       const header = Datagram.decodeHeader(payload)
       const body = header === undefined ? "malformed" : sealing.open(payload, header)
       const found: Array<ReturnType<typeof OperationCodec.decode>> = []
       if (typeof body === "string" || header === undefined) return found
+      const preceding = new WriteCodec.Preceding()
       Framing.readBody(body, {
         data: () => undefined,
-        whole: (bytes, start, end) => void found.push(OperationCodec.decode(bytes, header.sender, start, end)),
+        whole: (bytes, start, end) =>
+          void found.push(OperationCodec.decode(bytes, header.sender, start, end, preceding)),
         part: () => undefined
       })
       return found
