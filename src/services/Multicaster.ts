@@ -269,6 +269,8 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<M
             break
           }
           FlowWindow.onAck(flow, from.id, ack, now, SendStream.lowest(stream), SendStream.highest(stream))
+          // What all have settled goes at once: a second's worth lives so long that only full collections free it.
+          releaseDue = now
           // What a member has of all namespaces is asked only when somebody waits for it.
           if (barriers.active.size > 0) Barriers.onSettled(barriers, from.id, settledOf(from.id))
           break

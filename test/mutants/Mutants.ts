@@ -874,5 +874,15 @@ export const mutants: ReadonlyArray<Mutant> = [
   const tag`,
     replace: `  const tag`,
     invariants: [1]
+  },
+  {
+    name: "kept until the next heartbeat",
+    what: "What everybody has settled is not kept for repeats.",
+    file: multicaster,
+    by: "test/simulation/bodies.test.ts",
+    find: `          releaseDue = now
+`,
+    replace: ``,
+    invariants: [6]
   }
 ]

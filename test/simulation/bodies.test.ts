@@ -55,4 +55,29 @@ describe("writes of all sizes", () => {
         assert.deepStrictEqual([...right[index].entries()].sort(), [...cache.entries()].sort())
       }
     }).pipe(Effect.scoped))
+
+  it.effect("are kept for repeats until everybody has settled them, and no longer", () =>
+    Effect.gen(function*() {
+      const cluster = yield* Cluster.make({ options: { packetMtu: 1_472 } })
+      const a = yield* cluster.join("a")
+      const b = yield* cluster.join("b")
+      const left = a.member.cache<string>("n")
+      b.member.cache<string>("n")
+      yield* cluster.advance("30 seconds")
+      let most = 0
+      for (let round = 0; round < 40; round++) {
+        for (let write = 0; write < 10; write++) left.set(`key ${write}`, `${round}`.padEnd(1_000))
+        yield* cluster.advance("20 millis")
+        const { retainedBytes } = a.member.localMetrics().network
+        most = Math.max(most, retainedBytes)
+      }
+      // Acknowledgements are of several datagrams, or of a moment.
+      assert.isAtMost(most, 60_000)
+      yield* cluster.advance("100 millis")
+      assert.strictEqual(a.member.localMetrics().network.retainedBytes, 0)
+      cluster.partition([["a"], ["b"]])
+      left.set("key", "v".repeat(1_000))
+      yield* cluster.advance("2 seconds")
+      assert.isAbove(a.member.localMetrics().network.retainedBytes, 1_000)
+    }).pipe(Effect.scoped))
 })
