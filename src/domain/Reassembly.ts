@@ -1,7 +1,7 @@
 /**
- * Reassembly of one sender's large records from parts that arrive in any order, repeated or not. Memory is proportional to
- * what arrived, whatever a part claims, and bounded per sender and over all senders: what has no room is refused, so that
- * its datagram counts as not taken.
+ * Reassembly of one sender's large records from parts that arrive in any order, repeated or not, each put where it belongs in a
+ * buffer that grows with them. Memory is bounded per sender and over all senders, whatever a part claims: what has no room is
+ * refused, so that its datagram counts as not taken.
  */
 import { checksum } from "./Checksum.ts"
 import type { Part } from "./Framing.ts"
@@ -18,8 +18,13 @@ export const used = (self: Budget): number => self.used
 interface Partial {
   readonly total: number
   readonly crc: number
-  readonly parts: Map<number, Uint8Array>
-  bytes: number
+  /** Its first bytes, as far as parts reached; arbitrary where none came yet. */
+  record: Uint8Array
+  /** The lengths of the parts that came, by offset. */
+  readonly parts: Map<number, number>
+  arrivedBytes: number
+  /** What it is charged. */
+  chargedBytes: number
   touchedMillis: number
   /** The least number of the sender's stream that brought a part of it; `Infinity` for none. */
   firstNumber: number
@@ -61,15 +66,19 @@ export type Offer =
 
 /** Incomplete records per sender; a sender works on one or two at a time. */
 const partialsMax = 1_024
-/** What a part is charged beyond its bytes, so that many tiny ones are bounded too. */
+/** What a part is charged beyond the record's buffer, so that many tiny ones are bounded too. */
 const partOverheadBytes = 128
+/** Smaller records are given room as a whole. */
+const roomMin = 262_144
 
-const charge = (part: Uint8Array): number => part.length + partOverheadBytes
+/** The room that a record is given for a part that ends there. It doubles, so that little is moved. */
+const roomFor = (end: number, total: number, room: number): number =>
+  end <= room ? room : Math.min(total, Math.max(end, 2 * room, roomMin))
 
 const drop = (self: Reassembly, recordId: number, partial: Partial): void => {
   self.partials.delete(recordId)
-  self.bytes -= partial.bytes
-  self.budget.used -= partial.bytes
+  self.bytes -= partial.chargedBytes
+  self.budget.used -= partial.chargedBytes
 }
 
 /** The least number that brought a part of a record that is not complete; `Infinity` for none. */
@@ -81,41 +90,54 @@ export const firstIncomplete = (self: Reassembly): number => {
 
 /** Takes in a part that came with a number of the sender's stream, if it did. */
 export const offer = (self: Reassembly, part: Part, nowMillis: number, number = Infinity): Offer => {
-  if (part.total > self.recordBytesMax()) return { _tag: "TooLarge" }
-  let partial = self.partials.get(part.recordId)
-  if (partial !== undefined && (partial.total !== part.total || partial.crc !== part.crc)) return { _tag: "Corrupt" }
-  const cost = charge(part.bytes)
+  const { bytes, crc, offset, recordId, total } = part
+  const end = offset + bytes.length
+  if (total > self.recordBytesMax()) return { _tag: "TooLarge" }
+  if (end > total) return { _tag: "Corrupt" }
+  let partial = self.partials.get(recordId)
+  if (partial !== undefined && (partial.total !== total || partial.crc !== crc)) return { _tag: "Corrupt" }
+  const known = partial?.parts.get(offset)
+  if (known !== undefined) return known === bytes.length ? { _tag: "Partial" } : { _tag: "Corrupt" }
+  const hadRoom = partial?.record.length ?? 0
+  const room = roomFor(end, total, hadRoom)
+  const cost = room - hadRoom + partOverheadBytes
   if (
     self.bytes + cost > self.bytesMaxPerSender || self.budget.used + cost > self.budget.bytesMax ||
     (partial === undefined && self.partials.size >= partialsMax)
   ) return { _tag: "Full" }
   if (partial === undefined) {
     partial = {
-      total: part.total,
-      crc: part.crc,
+      total,
+      crc,
+      record: new Uint8Array(0),
       parts: new Map(),
-      bytes: 0,
+      arrivedBytes: 0,
+      chargedBytes: 0,
       touchedMillis: nowMillis,
       firstNumber: number
     }
-    self.partials.set(part.recordId, partial)
+    self.partials.set(recordId, partial)
   }
-  const known = partial.parts.get(part.offset)
-  if (known !== undefined) return known.length === part.bytes.length ? { _tag: "Partial" } : { _tag: "Corrupt" }
-  // A copy: a view would keep the whole datagram. Of a `Buffer`, its own `slice` is one.
-  partial.parts.set(part.offset, Uint8Array.prototype.slice.call(part.bytes))
+  if (room > hadRoom) {
+    // Without zeroing, which `Buffer` alone can do.
+    const grown = new Uint8Array(Buffer.allocUnsafeSlow(room).buffer)
+    grown.set(partial.record)
+    partial.record = grown
+  }
+  partial.record.set(bytes, offset)
+  partial.parts.set(offset, bytes.length)
   partial.touchedMillis = nowMillis
   if (number < partial.firstNumber) partial.firstNumber = number
-  partial.bytes += cost
+  partial.arrivedBytes += bytes.length
+  partial.chargedBytes += cost
   self.bytes += cost
   self.budget.used += cost
-  const held = partial.bytes - partial.parts.size * partOverheadBytes
-  if (held < part.total) return { _tag: "Partial" }
-  drop(self, part.recordId, partial)
-  if (held > part.total || !isGapless(partial)) return { _tag: "Corrupt" }
-  const record = new Uint8Array(part.total)
-  for (const [offset, bytes] of partial.parts) record.set(bytes, offset)
-  return checksum(record) === part.crc ? { _tag: "Whole", record } : { _tag: "Corrupt" }
+  if (partial.arrivedBytes < total) return { _tag: "Partial" }
+  drop(self, recordId, partial)
+  const { arrivedBytes, record } = partial
+  return arrivedBytes === total && isGapless(partial) && checksum(record) === crc
+    ? { _tag: "Whole", record }
+    : { _tag: "Corrupt" }
 }
 
 /**
@@ -125,9 +147,9 @@ export const offer = (self: Reassembly, part: Part, nowMillis: number, number = 
 const isGapless = ({ parts, total }: Partial): boolean => {
   const begins = new Uint8Array(Math.floor(total / 8) + 1)
   for (const offset of parts.keys()) begins[Math.floor(offset / 8)] |= 1 << (offset % 8)
-  for (const [offset, { length }] of parts) {
+  for (const [offset, length] of parts) {
     const end = offset + length
-    if (end > total || (end < total && (begins[Math.floor(end / 8)] & (1 << (end % 8))) === 0)) return false
+    if (end < total && (begins[Math.floor(end / 8)] & (1 << (end % 8))) === 0) return false
   }
   return (begins[0] & 1) === 1
 }

@@ -43,7 +43,10 @@ describe("reassembly", () => {
       for (const part of shuffled([...others, ...others, ...others], random)) {
         assert.strictEqual(Reassembly.offer(reassembly, part, 0)._tag, "Partial")
       }
-      assert.strictEqual(reassembly.bytes, others.reduce((sum, part) => sum + part.bytes.length + 128, 0))
+      // Charged is the room of each record, as far as parts reached, and each part.
+      const room = records.reduce((sum, { length }) => sum + length, 0)
+      assert.isAtMost(reassembly.bytes, room + 128 * others.length)
+      assert.isAbove(reassembly.bytes, room / 2)
       for (const part of last.values()) {
         const offer = Reassembly.offer(reassembly, part, 0)
         if (offer._tag === "Whole") arrived.push(offer.record)
@@ -72,10 +75,10 @@ describe("reassembly", () => {
   })
 
   it("gives its share of the common budget back when the sender goes", () => {
-    const budget = Reassembly.makeBudget(11_000)
+    const budget = Reassembly.makeBudget(18_000 + 3 * 128)
     const [gone, stays] = [make(budget), make(budget)]
     const parts = partsOf([recordOf(9_000, 0)], 1_400)
-    for (const part of parts.slice(0, 6)) Reassembly.offer(gone, part, 0)
+    for (const part of parts.slice(0, 2)) assert.strictEqual(Reassembly.offer(gone, part, 0)._tag, "Partial")
     assert.strictEqual(Reassembly.offer(stays, parts[0], 0)._tag, "Partial")
     assert.strictEqual(Reassembly.offer(stays, parts[1], 0)._tag, "Full")
     Reassembly.dropAll(gone)
@@ -101,6 +104,27 @@ describe("reassembly", () => {
     crc: 0,
     bytes: new Uint8Array(bytes),
     ...more
+  })
+
+  it("gives room as parts come, not as they claim: half of what they reach, or a quarter of a megabyte, is the most too much", () => {
+    const reassembly = make()
+    const total = megabyte
+    const bytes = 1_000
+    let arrived = 0
+    for (; arrived < 600_000; arrived += bytes) {
+      assert.strictEqual(Reassembly.offer(reassembly, part(arrived, bytes, { total }), 0)._tag, "Partial")
+      const parts = 128 * (arrived / bytes + 1)
+      assert.isAtMost(reassembly.bytes - parts, Math.max(262_144, 2 * (arrived + bytes)))
+    }
+    const before = reassembly.bytes
+    assert.strictEqual(Reassembly.offer(reassembly, part(0, bytes, { total, recordId: 2 }), 0)._tag, "Partial")
+    assert.strictEqual(reassembly.bytes - before, 262_144 + 128)
+    // As far as it lies, when there is room for it.
+    assert.strictEqual(Reassembly.offer(reassembly, part(total - 1, 1, { total, recordId: 2 }), 0)._tag, "Partial")
+    assert.strictEqual(reassembly.bytes - before, total + 2 * 128)
+    const small = make(Reassembly.makeBudget(300_000))
+    assert.strictEqual(Reassembly.offer(small, part(total - 1, 1, { total }), 0)._tag, "Full")
+    assert.strictEqual(small.partials.size, 0)
   })
 
   it("works on 1,024 records of a sender at most", () => {
@@ -137,6 +161,7 @@ describe("reassembly", () => {
     assert.strictEqual(last(part(0, 5), part(5, 5, { total: 21 })), "Corrupt")
     assert.strictEqual(last(part(0, 5), part(5, 5, { crc: 1 })), "Corrupt")
     assert.strictEqual(last(part(0, 5), part(0, 6)), "Corrupt")
+    assert.strictEqual(last(part(0, 5), part(19, 2)), "Corrupt")
     // These add up to the total, and the checksum is right, too: zeros all over.
     const crc = checksum(new Uint8Array(20))
     assert.strictEqual(last(part(0, 15, { crc }), part(15, 5, { crc })), "Whole")
