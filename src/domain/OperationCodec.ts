@@ -84,7 +84,7 @@ export const isKnown = (bytes: Uint8Array, from = 0): boolean => tagOf.has(bytes
 export const isHandshake = (bytes: Uint8Array, from = 0): boolean =>
   bytes[from] === Op.tags.CHALLENGE || bytes[from] === Op.tags.PROOF
 
-/** Decodes the record from `from` to `to`, which `sender` sent. All records of a body are given the same `preceding`. */
+/** Decodes the record from `from` to `to`, which `sender` sent. The whole records of a body are given the same `preceding`. */
 export const decode = (
   bytes: Uint8Array,
   sender: Stamp.MemberId,
@@ -95,7 +95,7 @@ export const decode = (
   if (to - from < 1) return undefined
   const first = bytes[from]
   if (first <= Op.tags.CLEAR) {
-    if (first === 0 || to - from < 3) return undefined
+    if (first === 0) return undefined
     try {
       return WriteCodec.decode(bytes, sender, from, to, preceding)
     } catch {

@@ -1,7 +1,8 @@
 /**
- * Reassembly of one sender's large records from parts that arrive in any order, repeated or not, each put where it belongs in a
- * buffer that grows with them. Memory is bounded per sender and over all senders, whatever a part claims: what has no room is
- * refused, so that its datagram counts as not taken.
+ * Reassembly of one sender's large records from parts that arrive in any order, repeated or not. Parts are put where they belong
+ * in a buffer that grows with them; one far ahead of the others is kept aside until the buffer reaches it. What is kept is
+ * proportional to what arrived, whatever a part claims, and bounded per sender and over all senders: what has no room is refused,
+ * so that its datagram counts as not taken. While a buffer grows, the former one is there as well, and is not charged.
  */
 import { checksum } from "./Checksum.ts"
 import type { Part } from "./Framing.ts"
@@ -18,10 +19,12 @@ export const used = (self: Budget): number => self.used
 interface Partial {
   readonly total: number
   readonly crc: number
-  /** Its first bytes, as far as parts reached; arbitrary where none came yet. */
+  /** Its first bytes, of which those are arbitrary that did not come yet. */
   record: Uint8Array
-  /** The lengths of the parts that came, by offset. */
-  readonly parts: Map<number, number>
+  /** Copies of the parts that lie beyond, by offset. */
+  readonly aside: Map<number, Uint8Array>
+  /** The lengths of all parts that came, by offset. */
+  readonly lengths: Map<number, number>
   arrivedBytes: number
   /** What it is charged. */
   chargedBytes: number
@@ -66,14 +69,10 @@ export type Offer =
 
 /** Incomplete records per sender; a sender works on one or two at a time. */
 const partialsMax = 1_024
-/** What a part is charged beyond the record's buffer, so that many tiny ones are bounded too. */
+/** What a part is charged beyond its bytes, so that many tiny ones are bounded too. */
 const partOverheadBytes = 128
 /** Smaller records are given room as a whole. */
 const roomMin = 262_144
-
-/** The room that a record is given for a part that ends there. It doubles, so that little is moved. */
-const roomFor = (end: number, total: number, room: number): number =>
-  end <= room ? room : Math.min(total, Math.max(end, 2 * room, roomMin))
 
 const drop = (self: Reassembly, recordId: number, partial: Partial): void => {
   self.partials.delete(recordId)
@@ -88,66 +87,86 @@ export const firstIncomplete = (self: Reassembly): number => {
   return first
 }
 
+/** Gives a record more room, and moves there what was kept aside for it. Returns by how many bytes more is kept. */
+const grow = (partial: Partial, room: number): number => {
+  // Without zeroing, which `Buffer` alone can do.
+  const record = new Uint8Array(Buffer.allocUnsafeSlow(room).buffer)
+  let kept = room - partial.record.length
+  record.set(partial.record)
+  for (const [offset, bytes] of partial.aside) {
+    if (offset + bytes.length > room) continue
+    record.set(bytes, offset)
+    partial.aside.delete(offset)
+    kept -= bytes.length
+  }
+  partial.record = record
+  return kept
+}
+
+const nothing = new Uint8Array(0)
+
 /** Takes in a part that came with a number of the sender's stream, if it did. */
 export const offer = (self: Reassembly, part: Part, nowMillis: number, number = Infinity): Offer => {
   const { bytes, crc, offset, recordId, total } = part
   const end = offset + bytes.length
   if (total > self.recordBytesMax()) return { _tag: "TooLarge" }
   if (end > total) return { _tag: "Corrupt" }
-  let partial = self.partials.get(recordId)
-  if (partial !== undefined && (partial.total !== total || partial.crc !== crc)) return { _tag: "Corrupt" }
-  const known = partial?.parts.get(offset)
-  if (known !== undefined) return known === bytes.length ? { _tag: "Partial" } : { _tag: "Corrupt" }
-  const hadRoom = partial?.record.length ?? 0
-  const room = roomFor(end, total, hadRoom)
-  const cost = room - hadRoom + partOverheadBytes
+  const known = self.partials.get(recordId)
+  const partial: Partial = known ?? {
+    total,
+    crc,
+    record: nothing,
+    aside: new Map(),
+    lengths: new Map(),
+    arrivedBytes: 0,
+    chargedBytes: 0,
+    touchedMillis: nowMillis,
+    firstNumber: number
+  }
+  if (partial.total !== total || partial.crc !== crc) return { _tag: "Corrupt" }
+  const had = partial.lengths.get(offset)
+  if (had !== undefined) return had === bytes.length ? { _tag: "Partial" } : { _tag: "Corrupt" }
+  const arrivedBytes = partial.arrivedBytes + bytes.length
+  const room = Math.min(total, Math.max(roomMin, 2 * arrivedBytes))
+  const isAside = end > room
+  const grows = !isAside && end > partial.record.length
+  const mostBytes = partOverheadBytes + (isAside ? bytes.length : grows ? room - partial.record.length : 0)
   if (
-    self.bytes + cost > self.bytesMaxPerSender || self.budget.used + cost > self.budget.bytesMax ||
-    (partial === undefined && self.partials.size >= partialsMax)
+    self.bytes + mostBytes > self.bytesMaxPerSender || self.budget.used + mostBytes > self.budget.bytesMax ||
+    (known === undefined && self.partials.size >= partialsMax)
   ) return { _tag: "Full" }
-  if (partial === undefined) {
-    partial = {
-      total,
-      crc,
-      record: new Uint8Array(0),
-      parts: new Map(),
-      arrivedBytes: 0,
-      chargedBytes: 0,
-      touchedMillis: nowMillis,
-      firstNumber: number
-    }
-    self.partials.set(recordId, partial)
+  let kept = partOverheadBytes
+  if (isAside) {
+    // A copy: a view would keep the whole datagram. Of a `Buffer`, its own `slice` is one.
+    partial.aside.set(offset, Uint8Array.prototype.slice.call(bytes))
+    kept += bytes.length
+  } else {
+    if (grows) kept += grow(partial, room)
+    partial.record.set(bytes, offset)
   }
-  if (room > hadRoom) {
-    // Without zeroing, which `Buffer` alone can do.
-    const grown = new Uint8Array(Buffer.allocUnsafeSlow(room).buffer)
-    grown.set(partial.record)
-    partial.record = grown
-  }
-  partial.record.set(bytes, offset)
-  partial.parts.set(offset, bytes.length)
+  self.partials.set(recordId, partial)
+  partial.lengths.set(offset, bytes.length)
+  partial.arrivedBytes = arrivedBytes
   partial.touchedMillis = nowMillis
   if (number < partial.firstNumber) partial.firstNumber = number
-  partial.arrivedBytes += bytes.length
-  partial.chargedBytes += cost
-  self.bytes += cost
-  self.budget.used += cost
-  if (partial.arrivedBytes < total) return { _tag: "Partial" }
+  partial.chargedBytes += kept
+  self.bytes += kept
+  self.budget.used += kept
+  if (arrivedBytes < total) return { _tag: "Partial" }
   drop(self, recordId, partial)
-  const { arrivedBytes, record } = partial
-  return arrivedBytes === total && isGapless(partial) && checksum(record) === crc
-    ? { _tag: "Whole", record }
-    : { _tag: "Corrupt" }
+  if (arrivedBytes > total || !isGapless(partial)) return { _tag: "Corrupt" }
+  if (partial.record.length < total) grow(partial, total)
+  return checksum(partial.record) === crc ? { _tag: "Whole", record: partial.record } : { _tag: "Corrupt" }
 }
 
 /**
  * Whether parts whose lengths add up to the total lie end to end: then one begins at 0, and each ends where another
  * begins or at the end. Sorting them would tell, too, and hundreds of thousands of tiny ones would stall this member.
  */
-const isGapless = ({ parts, total }: Partial): boolean => {
+const isGapless = ({ lengths, total }: Partial): boolean => {
   const begins = new Uint8Array(Math.floor(total / 8) + 1)
-  for (const offset of parts.keys()) begins[Math.floor(offset / 8)] |= 1 << (offset % 8)
-  for (const [offset, length] of parts) {
+  for (const offset of lengths.keys()) begins[Math.floor(offset / 8)] |= 1 << (offset % 8)
+  for (const [offset, length] of lengths) {
     const end = offset + length
     if (end < total && (begins[Math.floor(end / 8)] & (1 << (end % 8))) === 0) return false
   }

@@ -1,12 +1,12 @@
 /**
  * The binary form of writes, which are nearly all traffic: by position, big-endian. A record is one write. In the body of a
- * datagram it may lean on the write before it, whose namespace it then has, from whose clock it tells the difference, and after
- * whose lifetime it may expire: of a small entry that is a quarter of the bytes.
+ * datagram it may lean on the write before it, whose namespace it then has, and from whose clock it tells the difference; and it
+ * may live as long as the last PUT of the body that told its expiry. Of small values that saves a quarter of the bytes.
  *
  * ```
  *   0        tag: PUT, DEL, CLEAR
  *   1        flags: 1 key is a number · 2 writer follows (absent: the sender wrote it) · 4 value follows · 8 expiry follows ·
- *            16 leans · 32 expires as long after its clock as the PUT before it
+ *            16 leans · 32 (PUT, without 8) has the lifetime of the last PUT that told its expiry
  *   2  u8    n, bytes of the namespace's name      n bytes, UTF-8                          unless it leans
  *      u56   clock                                                                         unless it leans
  *      …     clock less the clock of the write before, below 2^31 either way, ZigZag varint   (flag 16)
@@ -35,7 +35,7 @@ const flagLasts = 32
 
 /** Tag, flags, the length of the name, clock. */
 const headBytes = 10
-/** Clocks that differ by more, half an hour or so of physical time, do not lean on each other. */
+/** Clocks that differ by so much, nearly nine minutes of physical time, do not lean on each other. */
 const differenceMax = 2 ** 31
 
 /** What the next write of a body may lean on. Each body begins with a new one, so that it can be read without any other. */
@@ -43,7 +43,7 @@ export class Preceding {
   /** None: nothing to lean on. */
   namespace: string | undefined = undefined
   clock = 0
-  /** From the physical time of its clock until a PUT expires. Not a number: nothing to lean on. */
+  /** From the physical time of the clock until it expires, of the last PUT that told it. Not a number: nothing to lean on. */
   lifetimeMillis = NaN
 
   forget(): void {
@@ -181,8 +181,8 @@ const readName = (bytes: Uint8Array, from: number, length: number): string => {
 }
 
 /**
- * Reads the write from `from` to `to`, which begins with one of the tags, and of which there are at least three bytes. What is
- * none is `undefined`, or throws for malformed UTF-8; what follows it in its body has then nothing to lean on.
+ * Reads the write from `from` to `to`, which begins with one of the tags. What is none is `undefined`, or throws for malformed
+ * UTF-8; what follows it in its body has then nothing to lean on.
  */
 export const decode = (
   bytes: Uint8Array,
@@ -193,6 +193,7 @@ export const decode = (
 ): Write | undefined => {
   const { clock: before, lifetimeMillis, namespace: same } = preceding
   preceding.forget()
+  if (to - from < 3) return undefined
   const tag = bytes[from]
   const flags = bytes[from + 1]
   if (flags > 63) return undefined

@@ -135,7 +135,7 @@ const ofNetwork: ReadonlyArray<Definition> = [
   gauge(
     "mccache_reassembly_bytes",
     "By",
-    "Parts of large values that wait for the rest.",
+    "Room for large values of which parts have come, but not all.",
     [],
     one(({ listener }) => listener.reassemblyBytes())
   ),

@@ -43,10 +43,10 @@ describe("reassembly", () => {
       for (const part of shuffled([...others, ...others, ...others], random)) {
         assert.strictEqual(Reassembly.offer(reassembly, part, 0)._tag, "Partial")
       }
-      // Charged is the room of each record, as far as parts reached, and each part.
+      // Charged is the room of each record, and each part.
       const room = records.reduce((sum, { length }) => sum + length, 0)
-      assert.isAtMost(reassembly.bytes, room + 128 * others.length)
-      assert.isAbove(reassembly.bytes, room / 2)
+      assert.isAtMost(reassembly.bytes - 128 * others.length, room)
+      assert.isAtLeast(reassembly.bytes - 128 * others.length, others.reduce((sum, part) => sum + part.bytes.length, 0))
       for (const part of last.values()) {
         const offer = Reassembly.offer(reassembly, part, 0)
         if (offer._tag === "Whole") arrived.push(offer.record)
@@ -106,25 +106,39 @@ describe("reassembly", () => {
     ...more
   })
 
-  it("gives room as parts come, not as they claim: half of what they reach, or a quarter of a megabyte, is the most too much", () => {
-    const reassembly = make()
+  it("keeps no more than twice what arrived, or a quarter of a megabyte, whatever a part claims", () => {
     const total = megabyte
-    const bytes = 1_000
-    let arrived = 0
-    for (; arrived < 600_000; arrived += bytes) {
-      assert.strictEqual(Reassembly.offer(reassembly, part(arrived, bytes, { total }), 0)._tag, "Partial")
-      const parts = 128 * (arrived / bytes + 1)
-      assert.isAtMost(reassembly.bytes - parts, Math.max(262_144, 2 * (arrived + bytes)))
+    const kept = (reassembly: Reassembly.Reassembly, parts: number): number => reassembly.bytes - 128 * parts
+    for (const order of ["forwards", "backwards", "shuffled"] as const) {
+      const record = recordOf(total, 5)
+      const parts = partsOf([record], 8_192)
+      const arriving = order === "shuffled"
+        ? shuffled(parts, mulberry32(4))
+        : order === "forwards"
+        ? parts
+        : parts.toReversed()
+      const reassembly = make()
+      let arrived = 0
+      for (const [index, part] of arriving.entries()) {
+        const offer = Reassembly.offer(reassembly, part, 0)
+        arrived += part.bytes.length
+        if (index === arriving.length - 1) assert.deepStrictEqual(offer, { _tag: "Whole", record })
+        else {
+          assert.strictEqual(offer._tag, "Partial")
+          // In the buffer, and aside.
+          assert.isAtMost(kept(reassembly, index + 1), Math.max(262_144, 2 * arrived) + arrived, order)
+          assert.isAtLeast(kept(reassembly, index + 1), arrived, order)
+        }
+      }
+      assert.strictEqual(reassembly.bytes, 0)
     }
-    const before = reassembly.bytes
-    assert.strictEqual(Reassembly.offer(reassembly, part(0, bytes, { total, recordId: 2 }), 0)._tag, "Partial")
-    assert.strictEqual(reassembly.bytes - before, 262_144 + 128)
-    // As far as it lies, when there is room for it.
-    assert.strictEqual(Reassembly.offer(reassembly, part(total - 1, 1, { total, recordId: 2 }), 0)._tag, "Partial")
-    assert.strictEqual(reassembly.bytes - before, total + 2 * 128)
-    const small = make(Reassembly.makeBudget(300_000))
-    assert.strictEqual(Reassembly.offer(small, part(total - 1, 1, { total }), 0)._tag, "Full")
-    assert.strictEqual(small.partials.size, 0)
+    const far = make()
+    assert.strictEqual(Reassembly.offer(far, part(total - 1, 1, { total }), 0)._tag, "Partial")
+    assert.strictEqual(kept(far, 1), 1)
+    const small = make(Reassembly.makeBudget(262_144 + 128))
+    assert.strictEqual(Reassembly.offer(small, part(0, 1, { total }), 0)._tag, "Partial")
+    assert.strictEqual(Reassembly.offer(small, part(1, 1, { total }), 0)._tag, "Full")
+    assert.strictEqual(Reassembly.offer(make(Reassembly.makeBudget(262_144)), part(0, 1, { total }), 0)._tag, "Full")
   })
 
   it("works on 1,024 records of a sender at most", () => {

@@ -84,7 +84,14 @@ describe("the writes of a body", () => {
   it("behind one that is refused have nothing to lean on: they would be read as what they are not", () => {
     const next = { ...put, key: "user:2", clock: today + 1 }
     const [first, second, third] = encodeAll([put, next, { ...put, key: "user:3", clock: today + 2 }])
-    for (const damaged of [second.subarray(0, 8), second.with(1, second[1] | 64), second.with(2, 0xff)]) {
+    for (
+      const damaged of [
+        second.subarray(0, 2),
+        second.subarray(0, 8),
+        second.with(1, second[1] | 64),
+        second.with(2, 0xff)
+      ]
+    ) {
       assert.deepStrictEqual(decodeAll([first, damaged, third]), [put, undefined, undefined])
     }
     const malformed = second.slice()
@@ -95,7 +102,7 @@ describe("the writes of a body", () => {
     assert.isUndefined(decode(third, preceding))
   })
 
-  it("of members whose clocks were half an hour apart do not lean", () => {
+  it("whose clocks are nine minutes apart do not lean", () => {
     const far = { ...put, clock: today + 2 ** 31, expiresAt: 0 }
     const [, record] = encodeAll([put, far])
     assert.deepStrictEqual(record, WriteCodec.encode(far, sender))
@@ -124,7 +131,7 @@ describe("what leans and is refused", () => {
     }
   })
 
-  it("it expires twice, or after the lifetime of nothing, or before time began", () => {
+  it("it expires twice, or after the lifetime of nothing, or before time began, or after its end", () => {
     assert.isUndefined(behind(second.with(1, second[1] | 8)))
     const lasting = second.with(1, second[1] | 32)
     const [never] = encodeAll([{ ...put, expiresAt: 0 }])
@@ -133,6 +140,11 @@ describe("what leans and is refused", () => {
     const [before, after] = encodeAll([early, { ...early, clock: 0, expiresAt: 0 }])
     assert.isDefined(decodeAll([before, after])[1])
     assert.isUndefined(decodeAll([before, after.with(1, after[1] | 32)])[1])
+    const late = { ...put, clock: today, expiresAt: 2 ** 48 - 1 }
+    const [last, within, beyond] = encodeAll([late, late, { ...late, clock: today + 4_096, expiresAt: 0 }])
+    assert.deepStrictEqual(decodeAll([last, within])[1], late)
+    assert.isDefined(decodeAll([last, beyond])[1])
+    assert.isUndefined(decodeAll([last, beyond.with(1, beyond[1] | 32)])[1])
   })
 
   it("a DEL or a CLEAR has an expiry", () => {

@@ -652,8 +652,8 @@ export const mutants: ReadonlyArray<Mutant> = [
     what: "A reassembled record is compared with its checksum.",
     file: "src/domain/Reassembly.ts",
     by: "test/domain/Reassembly.test.ts",
-    find: `isGapless(partial) && checksum(record) === crc`,
-    replace: `isGapless(partial)`,
+    find: `return checksum(partial.record) === crc ? { _tag: "Whole", record: partial.record } : { _tag: "Corrupt" }`,
+    replace: `return { _tag: "Whole", record: partial.record }`,
     invariants: [4]
   },
 
@@ -871,8 +871,8 @@ export const mutants: ReadonlyArray<Mutant> = [
     file: "src/domain/WriteCodec.ts",
     by: "test/domain/WriteCodec.test.ts",
     find: `  preceding.forget()
-  const tag`,
-    replace: `  const tag`,
+  if (to`,
+    replace: `  if (to`,
     invariants: [1]
   },
   {
