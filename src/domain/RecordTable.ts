@@ -7,13 +7,6 @@
  */
 import type { Key } from "./Key.ts"
 import type { Entry, Record } from "./Record.ts"
-import * as Stamp from "./Stamp.ts"
-
-/** Stands for a decoded value until the value is first read. */
-export const notDecoded: unique symbol = Symbol.for("mccache/notDecoded")
-
-/** Times that lookups compare are in units of so many milliseconds since 2025: a small integer until 2094. */
-const freshUnit = 1 / 1_024
 
 /**
  * What expires no sooner than this after a glance at the clock has not expired. A glance lags by no more than a turn of the event
@@ -21,16 +14,8 @@ const freshUnit = 1 / 1_024
  */
 export const glanceMarginMillis = 10_000
 
-const never = 0x7fff_ffff
-/** Before all times. */
-const notFresh = -0x8000_0000
-
-const freshTime = (unixMillis: number): number => ((unixMillis - Stamp.epochMillis) * freshUnit) | 0
-
-const freshUntil = (expiresAt: number): number =>
-  expiresAt === 0
-    ? never
-    : Math.min(never, Math.floor((expiresAt - glanceMarginMillis - Stamp.epochMillis) * freshUnit))
+/** Until when an entry has surely not expired, by a time that may lag. */
+const freshUntil = (expiresAt: number): number => expiresAt === 0 ? Infinity : expiresAt - glanceMarginMillis
 
 const slotsMin = 64
 
@@ -38,10 +23,11 @@ export class RecordTable {
   readonly #slots = new Map<Key, number>()
   #records: Array<Record | undefined> = []
   #decoded: Array<unknown> = []
-  /** Until when what is here has surely not expired, whatever the clock says within `glanceMarginMillis`. */
-  #freshUntil = new Int32Array(slotsMin)
-  /** When it was looked up last, Unix milliseconds; 0 for never. */
-  #lookedUpAt = new Float64Array(slotsMin)
+  /**
+   * Two Unix milliseconds a slot, side by side: until when what is there has surely not expired (`-Infinity`: it is no entry),
+   * and when it was looked up last (0 for never).
+   */
+  #times = new Float64Array(2 * slotsMin)
   /** Slots that nothing has. */
   #free: Array<number> = []
 
@@ -86,16 +72,16 @@ export class RecordTable {
     this.#records[slot] = record
     if (record.kind === "entry") this.renew(record)
     else {
-      this.#decoded[slot] = notDecoded
-      this.#freshUntil[slot] = notFresh
+      this.#decoded[slot] = undefined
+      this.#times[2 * slot] = -Infinity
     }
   }
 
   /** An entry here has another value: it is neither decoded nor looked up, and expires when it says. */
   renew({ expiresAt, slot }: Entry): void {
-    this.#decoded[slot] = notDecoded
-    this.#freshUntil[slot] = freshUntil(expiresAt)
-    this.#lookedUpAt[slot] = 0
+    this.#decoded[slot] = undefined
+    this.#times[2 * slot] = freshUntil(expiresAt)
+    this.#times[2 * slot + 1] = 0
   }
 
   delete(key: Key): boolean {
@@ -103,7 +89,7 @@ export class RecordTable {
     if (slot === undefined) return false
     this.#slots.delete(key)
     this.#records[slot] = undefined
-    this.#decoded[slot] = notDecoded
+    this.#decoded[slot] = undefined
     this.#free.push(slot)
     return true
   }
@@ -112,16 +98,19 @@ export class RecordTable {
     this.#slots.clear()
     this.#records = []
     this.#decoded = []
-    this.#freshUntil = new Int32Array(slotsMin)
-    this.#lookedUpAt = new Float64Array(slotsMin)
+    this.#times = new Float64Array(2 * slotsMin)
     this.#free = []
   }
 
   /** Whether there is an entry that has surely not expired, by a time that may lag. */
   isFresh(slot: number, glancedMillis: number): boolean {
-    return freshTime(glancedMillis) < this.#freshUntil[slot]
+    return glancedMillis < this.#times[2 * slot]
   }
 
+  /**
+   * The value, decoded; `undefined` until it is first read, and of one that is `undefined`. With anything else for that, V8 would
+   * have to look at the value to know whether it is that: another access to memory for each lookup.
+   */
   decoded(slot: number): unknown {
     return this.#decoded[slot]
   }
@@ -132,26 +121,24 @@ export class RecordTable {
   }
 
   lookUp(slot: number, nowMillis: number): void {
-    this.#lookedUpAt[slot] = nowMillis
+    this.#times[2 * slot + 1] = nowMillis
   }
 
   /** When an entry was looked up last, Unix milliseconds; `undefined` for never. Also of one that just left. */
   lookedUpAt({ slot }: Entry): number | undefined {
-    const millis = this.#lookedUpAt[slot]
+    const millis = this.#times[2 * slot + 1]
     return millis === 0 ? undefined : millis
   }
 
   #grown(): number {
     const slot = this.#records.length
-    if (slot === this.#freshUntil.length) {
-      const [freshUntil, lookedUpAt] = [new Int32Array(2 * slot), new Float64Array(2 * slot)]
-      freshUntil.set(this.#freshUntil)
-      lookedUpAt.set(this.#lookedUpAt)
-      this.#freshUntil = freshUntil
-      this.#lookedUpAt = lookedUpAt
+    if (2 * slot === this.#times.length) {
+      const times = new Float64Array(4 * slot)
+      times.set(this.#times)
+      this.#times = times
     }
     this.#records.push(undefined)
-    this.#decoded.push(notDecoded)
+    this.#decoded.push(undefined)
     return slot
   }
 }

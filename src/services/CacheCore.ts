@@ -7,7 +7,7 @@ import { crc32 } from "node:zlib"
 import * as Key from "../domain/Key.ts"
 import * as McCacheError from "../domain/McCacheError.ts"
 import type * as Record from "../domain/Record.ts"
-import { notDecoded, type RecordTable } from "../domain/RecordTable.ts"
+import type { RecordTable } from "../domain/RecordTable.ts"
 import * as Replica from "../domain/Replica.ts"
 import type { Stamp } from "../domain/Stamp.ts"
 import * as TimeInput from "../domain/TimeInput.ts"
@@ -70,6 +70,9 @@ export interface Fill<V> {
   readonly overtaken: () => boolean
 }
 
+/** Stands for the value of bytes that no value was encoded to. */
+const undecodable: unique symbol = Symbol("undecodable")
+
 export class CacheCore<V> {
   readonly name: string
   readonly namespace: Namespace
@@ -113,20 +116,25 @@ export class CacheCore<V> {
     if (this.#closed()) throw closedError()
   }
 
-  /** The value of an entry, decoded when it is first read; `notDecoded`, which counts and reads as a miss, if that fails. */
+  /** The value of an entry, decoded when it is first read; `undecodable`, which reads as a miss, if that fails, and is counted. */
   #value(entry: Record.Entry): unknown {
+    const known = this.#records.decoded(entry.slot)
+    if (known !== undefined) return known
+    const decoded = this.#decode(entry)
+    if (decoded === undecodable) this.#counters.undecodable++
+    return decoded
+  }
+
+  #decode(entry: Record.Entry): unknown {
     const { slot, value } = entry
     const records = this.#records
-    const known = records.decoded(slot)
-    if (known !== notDecoded) return known
     try {
       const decoded = this.#codec.decode(value)
       // A Schema runs code of the user's, which may have changed the cache: then this is what was read, and not kept.
       if (records.at(slot) === entry && entry.value === value) records.decode(slot, decoded)
       return decoded
     } catch {
-      this.#counters.undecodable++
-      return notDecoded
+      return undecodable
     }
   }
 
@@ -138,8 +146,8 @@ export class CacheCore<V> {
     if (value !== undefined) return { value }
     // A stored `undefined` is a hit.
     const entry = Replica.peek(this.#replica, key, this.#time.now())
-    const decoded = entry === undefined ? notDecoded : this.#records.decoded(entry.slot)
-    return decoded === notDecoded ? undefined : { value: decoded as V }
+    const decoded = entry === undefined ? undecodable : this.#decode(entry)
+    return decoded === undecodable ? undefined : { value: decoded as V }
   }
 
   get(key: Key.Key): V | undefined {
@@ -155,7 +163,7 @@ export class CacheCore<V> {
         records.lookUp(slot, now)
         if (replica.evictsUsed) Replica.use(replica, slot)
         const decoded = records.decoded(slot)
-        return decoded === notDecoded ? this.#firstRead(slot) : decoded as V
+        return decoded === undefined ? this.#firstRead(slot) : decoded as V
       }
     }
     // What is there has a key that is one.
@@ -172,8 +180,8 @@ export class CacheCore<V> {
 
   #firstRead(slot: number): V | undefined {
     const record = this.#records.at(slot)
-    const value = record?.kind === "entry" ? this.#value(record) : notDecoded
-    if (value !== notDecoded) return value as V
+    const value = record?.kind === "entry" ? this.#value(record) : undecodable
+    if (value !== undecodable) return value as V
     this.#tally.misses++
     return undefined
   }
@@ -186,8 +194,8 @@ export class CacheCore<V> {
   glance(key: Key.Key): { readonly value: V } | undefined {
     this.#check(key)
     const entry = Replica.peek(this.#replica, key, this.#time.now())
-    const value = entry === undefined ? notDecoded : this.#value(entry)
-    return value === notDecoded ? undefined : { value: value as V }
+    const value = entry === undefined ? undecodable : this.#value(entry)
+    return value === undecodable ? undefined : { value: value as V }
   }
 
   has(key: Key.Key): boolean {
@@ -254,7 +262,7 @@ export class CacheCore<V> {
   *#entries(): IterableIterator<[Key.Key, V]> {
     for (const entry of this.#unexpired()) {
       const value = this.#value(entry)
-      if (value !== notDecoded) yield [entry.key, value as V]
+      if (value !== undecodable) yield [entry.key, value as V]
     }
   }
 
