@@ -128,8 +128,10 @@ export const offer = (self: Reassembly, part: Part, nowMillis: number, number = 
   if (had !== undefined) return had === bytes.length ? { _tag: "Partial" } : { _tag: "Corrupt" }
   const arrivedBytes = partial.arrivedBytes + bytes.length
   const room = Math.min(total, Math.max(roomMin, 2 * arrivedBytes))
-  const isAside = end > room
-  const grows = !isAside && end > partial.record.length
+  const isBeyond = end > partial.record.length
+  // It doubles, or is as large as it will be: a little more for each part would be to move all of them each time.
+  const grows = isBeyond && end <= room && (room === total || room >= 2 * partial.record.length)
+  const isAside = isBeyond && !grows
   const mostBytes = partOverheadBytes + (isAside ? bytes.length : grows ? room - partial.record.length : 0)
   if (
     self.bytes + mostBytes > self.bytesMaxPerSender || self.budget.used + mostBytes > self.budget.bytesMax ||

@@ -205,6 +205,22 @@ describe("reassembly", () => {
     assert.isBelow(completed.user, taken.user / 2)
   })
 
+  it("moves what came a few times only, wherever parts lie", () => {
+    const total = megabyte
+    for (const from of [0, 262_144, 300_000]) {
+      const reassembly = make()
+      const rooms = new Set<number>()
+      const offer = (offset: number): void => {
+        assert.strictEqual(Reassembly.offer(reassembly, part(offset, 64, { total }), 0)._tag, "Partial")
+        rooms.add(reassembly.partials.get(1)?.record.length ?? 0)
+      }
+      // As many as let it grow; then each of the following would let it grow a little.
+      for (let offset = 0; offset <= 131_072; offset += 64) offer(offset)
+      for (let offset = Math.max(from, 131_072 + 64); offset < total - 64; offset += 64) offer(offset)
+      assert.isAtMost(rooms.size, 4, `from ${from}`)
+    }
+  })
+
   it("keeps copies, also of what lies in the platform's buffers", () => {
     const record = recordOf(5_000, 1)
     const reassembly = make()
