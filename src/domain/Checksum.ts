@@ -20,17 +20,23 @@ for (let byte = 0; byte < 256; byte++) {
   }
 }
 
-/** The checksum of the bytes from `from` to `to`, as an unsigned 32-bit integer. Eight at a time (Intel's slicing, 2006). */
-export const checksum = (bytes: Uint8Array, from = 0, to = bytes.length): number => {
-  if (to - from > ownMax) return crc32(from === 0 && to === bytes.length ? bytes : bytes.subarray(from, to))
+/** A byte of an array, or of a string of one byte a character (`Packed`). */
+const byteAt = (bytes: Uint8Array | string, at: number): number =>
+  typeof bytes === "string" ? bytes.charCodeAt(at) : bytes[at]
+
+/** The checksum of bytes, as an unsigned 32-bit integer. Eight at a time (Intel's slicing, 2006). */
+export const checksum = (bytes: Uint8Array | string): number => {
+  const { length } = bytes
+  if (length > ownMax) return crc32(typeof bytes === "string" ? Buffer.from(bytes, "latin1") : bytes)
   let crc = -1
-  let at = from
-  for (; at + 8 <= to; at += 8) {
-    const low = crc ^ (bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24))
+  let at = 0
+  for (; at + 8 <= length; at += 8) {
+    const low = crc ^ (byteAt(bytes, at) | (byteAt(bytes, at + 1) << 8) | (byteAt(bytes, at + 2) << 16) |
+      (byteAt(bytes, at + 3) << 24))
     crc = table[1_792 + (low & 0xff)] ^ table[1_536 + ((low >>> 8) & 0xff)] ^ table[1_280 + ((low >>> 16) & 0xff)] ^
-      table[1_024 + (low >>> 24)] ^ table[768 + bytes[at + 4]] ^ table[512 + bytes[at + 5]] ^
-      table[256 + bytes[at + 6]] ^ table[bytes[at + 7]]
+      table[1_024 + (low >>> 24)] ^ table[768 + byteAt(bytes, at + 4)] ^ table[512 + byteAt(bytes, at + 5)] ^
+      table[256 + byteAt(bytes, at + 6)] ^ table[byteAt(bytes, at + 7)]
   }
-  for (; at < to; at++) crc = (crc >>> 8) ^ table[(crc ^ bytes[at]) & 0xff]
+  for (; at < length; at++) crc = (crc >>> 8) ^ table[(crc ^ byteAt(bytes, at)) & 0xff]
   return (crc ^ -1) >>> 0
 }

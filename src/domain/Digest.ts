@@ -20,15 +20,21 @@ export const make = (): Digest => ({ lanes: new Uint32Array(2 * buckets), total:
 
 export const bucketOf = (keyHash: number): number => keyHash & (buckets - 1)
 
+const lowSeed = 0x5bd1_e995
+const highSeed = 0x27d4_eb2f
+
 /** Adds (1) or removes (-1) a record. */
 export const toggle = (self: Digest, record: Record, sign: 1 | -1): void => {
-  const lane = 2 * bucketOf(record.keyHash)
-  const low = Hash.record(record.keyHash, record.clock, record.writer, 0x5bd1_e995)
-  const high = Hash.record(record.keyHash, record.clock, record.writer, 0x27d4_eb2f)
-  self.lanes[lane] += sign * low
-  self.lanes[lane + 1] += sign * high
-  self.total[0] += sign * low
-  self.total[1] += sign * high
+  const { clock, keyHash } = record
+  const { lanes, total } = self
+  const stamp = Hash.stamp(clock, record.writer)
+  const low = Math.imul(sign, Hash.mix(Hash.mix(keyHash ^ lowSeed ^ (clock | 0)) + stamp))
+  const high = Math.imul(sign, Hash.mix(Hash.mix(keyHash ^ highSeed ^ (clock | 0)) + stamp))
+  const lane = 2 * bucketOf(keyHash)
+  lanes[lane] = (lanes[lane] + low) | 0
+  lanes[lane + 1] = (lanes[lane + 1] + high) | 0
+  total[0] = (total[0] + low) | 0
+  total[1] = (total[1] + high) | 0
   self.count += sign
 }
 

@@ -49,6 +49,6 @@ const writer = (id: MemberId): number => {
   return h
 }
 
-/** One lane of the hash of a record: of its key and stamp, not of its kind. */
-export const record = (keyHash: number, clock: number, id: MemberId, lane: number): number =>
-  mix(mix(keyHash ^ lane ^ (clock | 0)) + Math.imul(Math.floor(clock / 0x1_0000_0000), 0x9e37_79b1) + writer(id))
+/** Of a stamp, but for the low word of its clock. */
+export const stamp = (clock: number, id: MemberId): number =>
+  (Math.imul((clock / 0x1_0000_0000) | 0, 0x9e37_79b1) + writer(id)) | 0

@@ -55,18 +55,18 @@ export const make = (options: Options): Holdings => ({
 
 /** Takes a record out of all indexes; the map is the caller's. */
 export const release = (self: Holdings, record: Record): void => {
-  record.held = false
   self.byBucket.remove(record)
   if (self.options.mode === 1) Digest.toggle(self.digest, record, -1)
   if (record.kind === "entry") {
     self.size--
     self.bytes -= record.bytes
     // Indexes and the outbox may point at it for a while.
-    record.value = ""
+    record.release()
     if (record.expiresAt !== 0) self.byExpiry.released()
     if (self.evictsUsed) self.byUse.remove(record)
     else self.byStamp.released()
   } else {
+    record.held = false
     self.tombstones--
     self.graves.released()
     self.ends.released()

@@ -27,6 +27,10 @@ export const problem = (key: unknown): string | undefined => {
   return `a value of type ${typeof key}`
 }
 
+/** Whether a key and so many bytes beside it take at most `bytesMax`: without counting the key's, unless it may matter. */
+export const fits = (key: Key, otherBytes: number, bytesMax: number): boolean =>
+  (typeof key === "number" ? 8 : 3 * key.length) + otherBytes <= bytesMax || bytes(key) + otherBytes <= bytesMax
+
 /** The size that a key is charged with: its UTF-8 bytes, or eight for a number. */
 export const bytes = (key: Key): number => {
   if (typeof key === "number") return 8

@@ -3,6 +3,7 @@
  * are classes with all fields set in the constructor, so that the engine keeps one shape for each. A tombstone never changes; an
  * entry takes the value and the stamp of a newer write of its key, as one made anew costs more than all the rest of a write.
  */
+import { checksum } from "./Checksum.ts"
 import * as Hash from "./Hash.ts"
 import * as Keys from "./Key.ts"
 import type { Key } from "./Key.ts"
@@ -25,7 +26,8 @@ export class Entry {
   writer: MemberId = ""
   #expiresHigh = 0
   #expiresLow = 0
-  #crc = 0
+  /** Not summed yet: `undefined`. */
+  #crc: number | undefined = undefined
   /** Encoded. Nothing once the record is no longer held: indexes point at it for a while. */
   value: Packed = ""
   /** Encoded key and value. */
@@ -62,7 +64,7 @@ export class Entry {
     this.writer = write.writer
     this.#expiresHigh = highOf(expiresAt)
     this.#expiresLow = expiresAt | 0
-    this.#crc = write.crc | 0
+    this.#crc = write.crc === undefined ? undefined : write.crc | 0
     // Not by what the former value took, which is another access to memory.
     this.bytes = this.#keyBytes + value.length
     this.value = value
@@ -86,7 +88,16 @@ export class Entry {
 
   /** CRC-32 of the value. */
   get crc(): number {
+    this.#crc ??= checksum(this.value) | 0
     return this.#crc >>> 0
+  }
+
+  /** Lets go of the value, as it is no longer held. */
+  release(): void {
+    this.held = false
+    // Who is told what became of it may ask for its sum.
+    this.#crc ??= checksum(this.value) | 0
+    this.value = ""
   }
 
   /** When it was stored here, Unix milliseconds. */

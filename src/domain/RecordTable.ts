@@ -30,14 +30,32 @@ export class RecordTable {
   #times = new Float64Array(2 * slotsMin)
   /** Slots that nothing has. */
   #free: Array<number> = []
+  /** The key that was last asked for, and its slot or -1 for none: a write asks several times, each an access to memory or two. */
+  #lastKey: Key = ""
+  #lastSlot = -1
 
   get size(): number {
     return this.#slots.size
   }
 
   get(key: Key): Record | undefined {
-    const slot = this.#slots.get(key)
-    return slot === undefined ? undefined : this.#records[slot]
+    const slot = this.#find(key)
+    return slot < 0 ? undefined : this.#records[slot]
+  }
+
+  /** As `get`; nearly free for the key that was asked for, put or deleted last. */
+  again(key: Key): Record | undefined {
+    const slot = this.#findAgain(key)
+    return slot < 0 ? undefined : this.#records[slot]
+  }
+
+  #find(key: Key): number {
+    this.#lastKey = key
+    return this.#lastSlot = this.#slots.get(key) ?? -1
+  }
+
+  #findAgain(key: Key): number {
+    return key === this.#lastKey ? this.#lastSlot : this.#find(key)
   }
 
   /** The slot of a key, for those that read by it on the same turn. */
@@ -63,9 +81,9 @@ export class RecordTable {
 
   /** Puts a record in the place of what is here of its key. */
   set(record: Record): void {
-    let slot = this.#slots.get(record.key)
-    if (slot === undefined) {
-      slot = this.#free.pop() ?? this.#grown()
+    let slot = this.#findAgain(record.key)
+    if (slot < 0) {
+      slot = this.#lastSlot = this.#free.pop() ?? this.#grown()
       this.#slots.set(record.key, slot)
     }
     record.slot = slot
@@ -85,9 +103,10 @@ export class RecordTable {
   }
 
   delete(key: Key): boolean {
-    const slot = this.#slots.get(key)
-    if (slot === undefined) return false
+    const slot = this.#findAgain(key)
+    if (slot < 0) return false
     this.#slots.delete(key)
+    this.#lastSlot = -1
     this.#records[slot] = undefined
     this.#decoded[slot] = undefined
     this.#free.push(slot)
@@ -96,6 +115,7 @@ export class RecordTable {
 
   clear(): void {
     this.#slots.clear()
+    this.#lastSlot = -1
     this.#records = []
     this.#decoded = []
     this.#times = new Float64Array(2 * slotsMin)

@@ -264,7 +264,7 @@ const put = (self: Replica, event: Put, value: Packed, held: Record | undefined)
     return "stored"
   }
   // Larger than the whole cache (another member has a larger one): it comes and goes, and nothing goes for it.
-  if (Keys.bytes(key) + value.length > self.options.cacheSizeBytes) {
+  if (!Keys.fits(key, value.length, self.options.cacheSizeBytes)) {
     if (held !== undefined) {
       Holdings.release(self, held)
       self.records.delete(key)

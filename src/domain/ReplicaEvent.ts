@@ -14,7 +14,8 @@ export interface Put {
   readonly writer: MemberId
   /** Unix milliseconds; 0 is never. */
   readonly expiresAt: number
-  readonly crc: number
+  /** As its writer told it; `undefined` of what is written here: it is summed when somebody asks. */
+  readonly crc: number | undefined
   /** Absent in mode 2, where only the news travels. */
   readonly value: Packed | undefined
   readonly origin: Origin

@@ -6,6 +6,7 @@ import type * as Duration from "effect/Duration"
 import { crc32 } from "node:zlib"
 import * as Key from "../domain/Key.ts"
 import * as McCacheError from "../domain/McCacheError.ts"
+import type { Packed } from "../domain/Packed.ts"
 import type * as Record from "../domain/Record.ts"
 import type { RecordTable } from "../domain/RecordTable.ts"
 import * as Replica from "../domain/Replica.ts"
@@ -14,7 +15,6 @@ import * as TimeInput from "../domain/TimeInput.ts"
 import type { Counters } from "./Counters.ts"
 import type { MemberTime } from "./MemberTime.ts"
 import type { Namespace, Tally } from "./Namespace.ts"
-import type { Encoded } from "./TreeWriter.ts"
 import type { ValueCodec } from "./ValueCodec.ts"
 
 /** What is known of an entry. @category models */
@@ -281,11 +281,11 @@ export class CacheCore<V> {
   }
 
   /** Encodes a value, or says why it cannot be stored. */
-  #encode(key: Key.Key, value: V): Encoded {
+  #encode(key: Key.Key, value: V): Packed {
     const encoded = this.#codec.encode(value)
-    const size = Key.bytes(key) + encoded.value.length
     const bound = this.namespace.options.cacheSizeBytes
-    if (size > bound) {
+    if (!Key.fits(key, encoded.length, bound)) {
+      const size = Key.bytes(key) + encoded.length
       throw McCacheError.make(
         "ValueTooLarge",
         `Key and value take ${size} bytes encoded, more than the ${bound} that namespace ${
@@ -306,7 +306,7 @@ export class CacheCore<V> {
   /** Stores all or, when one of them cannot be stored, none. */
   setMany(entries: Iterable<readonly [Key.Key, V]>, options?: SetOptions): void {
     this.#open()
-    const all: Array<readonly [Key.Key, Encoded]> = []
+    const all: Array<readonly [Key.Key, Packed]> = []
     for (const [given, value] of entries) {
       const key = this.#stored(given)
       all.push([key, this.#encode(key, value)])

@@ -10,6 +10,7 @@ import type * as Scope from "effect/Scope"
 import type * as HybridClock from "../domain/HybridClock.ts"
 import type { Key } from "../domain/Key.ts"
 import { Outbox, type Places } from "../domain/Outbox.ts"
+import type { Packed } from "../domain/Packed.ts"
 import type * as Record from "../domain/Record.ts"
 import * as Replica from "../domain/Replica.ts"
 import type { MemberId } from "../domain/Stamp.ts"
@@ -19,7 +20,6 @@ import type { ChangedSinceRead } from "./Changes.ts"
 import * as Changes from "./Changes.ts"
 import type { Counters } from "./Counters.ts"
 import type { MemberTime } from "./MemberTime.ts"
-import type { Encoded } from "./TreeWriter.ts"
 import type { Witness } from "./Witness.ts"
 
 /** Marks a datagram whose records are being folded: settled when the last namespace that it touches has folded. */
@@ -161,7 +161,7 @@ export class Namespace {
   // ---------------------------------------------------------------------------------------------- local writes
 
   /** Stores an encoded value under a stamp of now, for so long; 0 is for ever. Returns the stamp's clock. */
-  set(key: Key, { crc, value }: Encoded, ttlMillis: number, now: number): number {
+  set(key: Key, value: Packed, ttlMillis: number, now: number): number {
     const clock = Replica.stamp(this.replica, now)
     // Modes 0 and 2 may have forgotten this write when a computation that began before it ends.
     this.#touch(key)
@@ -171,11 +171,11 @@ export class Namespace {
       clock,
       writer: this.#host.self,
       expiresAt: ttlMillis === 0 ? 0 : now + ttlMillis,
-      crc,
+      crc: undefined,
       value,
       origin: "local"
     }, now)
-    const record = Replica.record(this.replica, key)
+    const record = this.replica.records.again(key)
     // Expired at once, by a clock that ran back: in mode 2 nothing else would tell the others.
     this.#send(key, record, this.options.mode === 2 && record === undefined ? clock : 0, now)
     return clock
@@ -259,7 +259,7 @@ export class Namespace {
   }
 
   /** Stores what was computed, unless something newer arrived meanwhile. Whether it was stored. */
-  fill(key: Key, filling: Filling, { crc, value }: Encoded, ttlMillis: number): boolean {
+  fill(key: Key, filling: Filling, value: Packed, ttlMillis: number): boolean {
     if (filling.touched) return false
     const now = this.#host.time.now()
     const outcome = Replica.apply(this.replica, {
@@ -268,7 +268,7 @@ export class Namespace {
       clock: filling.clock,
       writer: this.#host.self,
       expiresAt: ttlMillis === 0 ? 0 : now + ttlMillis,
-      crc,
+      crc: undefined,
       value,
       origin: "fill"
     }, now)

@@ -16,13 +16,13 @@ import * as Invariant from "../domain/Invariant.ts"
 import * as McCacheError from "../domain/McCacheError.ts"
 import * as MessagePack from "../domain/MessagePack.ts"
 import * as Packed from "../domain/Packed.ts"
-import { type Encoded, TreeWriter } from "./TreeWriter.ts"
+import { TreeWriter } from "./TreeWriter.ts"
 import * as ValueGraph from "./ValueGraph.ts"
 
 /** @category models */
 export interface ValueCodec<V> {
   /** The value as bytes. Throws `McCacheError`, `Unencodable`, naming the place in the value that has no encoding. */
-  readonly encode: (value: V) => Encoded
+  readonly encode: (value: V) => Packed.Packed
   /** The value of the bytes, sharing no memory with them. Throws `Undecodable`. */
   readonly decode: (packed: Packed.Packed) => V
 }
@@ -49,7 +49,7 @@ const unpackr = new Unpackr({
   copyBuffers: true
 })
 
-const encode = (value: unknown): Encoded => {
+const encode = (value: unknown): Packed.Packed => {
   const writer = writers.pop() ?? new TreeWriter()
   try {
     const encoded = writer.write(value) ?? writer.write(ValueGraph.flatten(value), graphByte)

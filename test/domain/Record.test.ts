@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { crc32 } from "node:zlib"
 import { Entry } from "../../src/domain/Record.ts"
 import type { Put } from "../../src/domain/ReplicaEvent.ts"
 import { mulberry32 } from "../../src/runtime/NetworkFaults.ts"
@@ -49,5 +50,16 @@ describe("an entry", () => {
       assert.deepStrictEqual(read(subject), expected)
       assert.deepStrictEqual(read(new Entry("key", 1, newer, value, now)), expected)
     }
+  })
+
+  it("sums a value that nobody summed when that is asked for, of one that is gone, too", () => {
+    const entry = new Entry("key", 1, { ...write, crc: undefined }, "one", 0)
+    assert.strictEqual(entry.crc, crc32("one"))
+    entry.rewrite({ ...write, crc: undefined }, "two", 0)
+    assert.strictEqual(entry.crc, crc32("two"))
+    entry.rewrite({ ...write, crc: undefined }, "three", 0)
+    entry.release()
+    assert.strictEqual(entry.value, "")
+    assert.strictEqual(entry.crc, crc32("three"))
   })
 })

@@ -52,7 +52,10 @@ describe("the record table", () => {
           table.clear()
           model.clear()
         }
-        assert.strictEqual(table.get(key), model.get(key))
+        const [other, again] = [`k${below(keys)}`, random() < 0.5]
+        assert.strictEqual(again ? table.again(other) : table.get(other), model.get(other))
+        assert.strictEqual(table.again(other), model.get(other))
+        assert.strictEqual(again ? table.again(key) : table.get(key), model.get(key))
         const slot = table.slot(key)
         assert.strictEqual(slot === undefined ? undefined : table.at(slot), model.get(key))
         assert.strictEqual(table.size, model.size)

@@ -99,6 +99,16 @@ export const mutants: ReadonlyArray<Mutant> = [
     invariants: [2]
   },
   {
+    name: "a deleted key remembered as there",
+    what: "The slot that the table remembers of the key that was last asked for is the one that the key has.",
+    file: "src/domain/RecordTable.ts",
+    by: "test/domain/RecordTable.test.ts",
+    find: `    this.#slots.delete(key)
+    this.#lastSlot = -1`,
+    replace: `    this.#slots.delete(key)`,
+    invariants: [2]
+  },
+  {
     name: "expired arrival not folded",
     what: "An event that arrives already expired supersedes what is older (rule 5).",
     file: replica,
@@ -261,8 +271,8 @@ export const mutants: ReadonlyArray<Mutant> = [
     name: "digest without tombstones",
     what: "Digests cover tombstones as they do entries.",
     file: "src/domain/Digest.ts",
-    find: `const lane = 2 * bucketOf(record.keyHash)`,
-    replace: `if (record.kind === "tombstone") return; const lane = 2 * bucketOf(record.keyHash)`,
+    find: `const lane = 2 * bucketOf(keyHash)`,
+    replace: `if (record.kind === "tombstone") return; const lane = 2 * bucketOf(keyHash)`,
     invariants: [1, 2, 5, 9]
   },
   {

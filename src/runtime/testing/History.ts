@@ -74,6 +74,10 @@ const shared = (one: Replica.Replica, other: Replica.Replica): Stamps => {
   return found
 }
 
+/** CRC-32 of the value of a write: as it was told, or of the bytes of what was written here. */
+const sumOf = ({ crc, value = "" }: Extract<Event, { readonly _tag: "Put" }>): number =>
+  crc ?? crc32(Packed.bytes(value))
+
 interface Written {
   readonly crc: number
   readonly expiresAt: number
@@ -182,7 +186,7 @@ export const record = (
     if (event.value === undefined) return
     const known = written.get(identity(event.key, event))
     if (known === undefined && !closed && !writers.has(event.writer)) {
-      written.set(identity(event.key, event), { crc: event.crc, expiresAt: event.expiresAt })
+      written.set(identity(event.key, event), { crc: sumOf(event), expiresAt: event.expiresAt })
     } else if (known === undefined) {
       broken(4, `${life.name} received ${show(event.key, event)}, which nobody wrote`)
     } else if (
@@ -209,7 +213,7 @@ export const record = (
   const wrote = (life: Life, event: Extract<Event, { readonly _tag: "Put" }>): void => {
     const id = identity(event.key, event)
     if (written.has(id)) broken(4, `${life.name} wrote twice under one stamp: ${show(event.key, event)}`)
-    written.set(id, { crc: event.crc, expiresAt: event.expiresAt })
+    written.set(id, { crc: sumOf(event), expiresAt: event.expiresAt })
   }
 
   /** Invariant 4 of a delete: somebody gave the stamp out, for it or for what it removes; or two wrote under one clock value. */

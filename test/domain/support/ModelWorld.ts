@@ -144,7 +144,7 @@ export class World {
         const value = this.#births.length
         // The number is the place in the list of births.
         const bytes = encode(value, action.large)
-        const clock = namespace.set(this.keys[action.key], { value: bytes, crc: value }, action.ttl, member.now())
+        const clock = namespace.set(this.keys[action.key], bytes, action.ttl, member.now())
         raise(this.#newest, action.key, { clock, writer: member.id })
         return this.#born(action.key, clock, member, false)
       }
@@ -301,7 +301,7 @@ export class World {
       namespace.endFill(this.keys[key], filling)
       return undefined
     }
-    const stored = namespace.fill(this.keys[key], filling, { value: encode(value, large), crc: value }, ttl)
+    const stored = namespace.fill(this.keys[key], filling, encode(value, large), ttl)
     namespace.endFill(this.keys[key], filling)
     this.count(stored ? "fill stored" : filling.touched ? "fill overtaken" : "fill superseded")
     return undefined
