@@ -36,7 +36,7 @@ const cases = (quick: boolean): ReadonlyArray<Case> => {
   const plainAndSealed = ["mccache", "mccache-sealed"]
   if (quick) return [...group(0, 1, 300, [...plainAndSealed, ...peers]), ...group(10_000, 1, 300, ["mccache"])]
   return [
-    ...group(0, 1, 2_000, [...plainAndSealed, "mccache-change", ...peers]),
+    ...group(0, 1, 2_000, [...plainAndSealed, "mccache-change", ...peers, "dgram-map"]),
     ...group(0, 3, 500, ["mccache", ...peers]),
     ...group(0, 7, 400, ["mccache", "dgram"]),
     ...group(1_000, 1, 500, ["mccache", ...peers]),

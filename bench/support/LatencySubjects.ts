@@ -117,6 +117,36 @@ const dgram: Subject = {
   }
 }
 
+/**
+ * The least that a replica could do: it encodes, stores and sends on the way, decodes and stores before it takes the time, and hears
+ * its own datagrams, as it is in the group itself. No stamp, no number, no checksum, no repeat, no batch.
+ */
+const dgramMap: Subject = {
+  sender: async ({ port }) => {
+    const socket = createSocket({ type: "udp4", reuseAddr: true }).bind({ port, address: group })
+    await once(socket, "listening")
+    socket.addMembership(group, loopback)
+    socket.setMulticastInterface(loopback)
+    socket.setMulticastLoopback(true)
+    socket.on("message", () => undefined)
+    const entries = new Map<string, Uint8Array>()
+    return (key, value) => () => {
+      const bytes = pack([key, value])
+      entries.set(key, bytes)
+      socket.send(bytes, port, group)
+    }
+  },
+  receiver: async ({ port }, readable) => {
+    const socket = createSocket({ type: "udp4", reuseAddr: true }).bind({ port, address: group })
+    await once(socket, "listening")
+    socket.addMembership(group, loopback)
+    socket.setRecvBufferSize(4_194_304)
+    const store = storing(readable)
+    socket.on("message", (bytes) => store(bytes))
+    return () => undefined
+  }
+}
+
 const channel = "latency"
 
 const redis: Subject = {
@@ -153,6 +183,7 @@ export const subjects: { readonly [name: string]: Subject } = {
   "mccache-sealed": mccache,
   "mccache-change": mccacheChange,
   dgram,
+  "dgram-map": dgramMap,
   redis,
   nats
 }
