@@ -3,6 +3,7 @@
  * platform. That is the one import of Node's in the domain: a pure function, seven times as fast where it matters.
  */
 import { crc32 } from "node:zlib"
+import * as Packed from "./Packed.ts"
 
 /** The most bytes that are summed here. */
 const ownMax = 192
@@ -20,14 +21,13 @@ for (let byte = 0; byte < 256; byte++) {
   }
 }
 
-/** A byte of an array, or of a string of one byte a character (`Packed`). */
-const byteAt = (bytes: Uint8Array | string, at: number): number =>
+const byteAt = (bytes: Packed.Packed, at: number): number =>
   typeof bytes === "string" ? bytes.charCodeAt(at) : bytes[at]
 
 /** The checksum of bytes, as an unsigned 32-bit integer. Eight at a time (Intel's slicing, 2006). */
-export const checksum = (bytes: Uint8Array | string): number => {
+export const checksum = (bytes: Packed.Packed): number => {
   const { length } = bytes
-  if (length > ownMax) return crc32(typeof bytes === "string" ? Buffer.from(bytes, "latin1") : bytes)
+  if (length > ownMax) return crc32(Packed.bytes(bytes))
   let crc = -1
   let at = 0
   for (; at + 8 <= length; at += 8) {

@@ -111,8 +111,8 @@ export const rewrite = (self: Holdings, entry: Entry, write: Put, value: Packed,
 /** Empties it. */
 export const clear = (self: Holdings): void => {
   for (const record of self.records.values()) {
-    record.held = false
-    if (record.kind === "entry") record.value = ""
+    if (record.kind === "entry") record.release()
+    else record.held = false
   }
   self.records.clear()
   Digest.clear(self.digest)

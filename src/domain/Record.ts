@@ -96,7 +96,7 @@ export class Entry {
   release(): void {
     this.held = false
     // Who is told what became of it may ask for its sum.
-    this.#crc ??= checksum(this.value) | 0
+    this.#crc = this.crc | 0
     this.value = ""
   }
 

@@ -30,7 +30,7 @@ export class RecordTable {
   #times = new Float64Array(2 * slotsMin)
   /** Slots that nothing has. */
   #free: Array<number> = []
-  /** The key that was last asked for, and its slot or -1 for none: a write asks several times, each an access to memory or two. */
+  /** The key that was last asked for here, and its slot or -1 for none: a write asks several times, each an access to memory or two. */
   #lastKey: Key = ""
   #lastSlot = -1
 
@@ -43,19 +43,11 @@ export class RecordTable {
     return slot < 0 ? undefined : this.#records[slot]
   }
 
-  /** As `get`; nearly free for the key that was asked for, put or deleted last. */
-  again(key: Key): Record | undefined {
-    const slot = this.#findAgain(key)
-    return slot < 0 ? undefined : this.#records[slot]
-  }
-
+  /** The slot of a key, or -1. */
   #find(key: Key): number {
+    if (key === this.#lastKey) return this.#lastSlot
     this.#lastKey = key
     return this.#lastSlot = this.#slots.get(key) ?? -1
-  }
-
-  #findAgain(key: Key): number {
-    return key === this.#lastKey ? this.#lastSlot : this.#find(key)
   }
 
   /** The slot of a key, for those that read by it on the same turn. */
@@ -81,10 +73,11 @@ export class RecordTable {
 
   /** Puts a record in the place of what is here of its key. */
   set(record: Record): void {
-    let slot = this.#findAgain(record.key)
+    let slot = this.#find(record.key)
     if (slot < 0) {
-      slot = this.#lastSlot = this.#free.pop() ?? this.#grown()
+      slot = this.#free.pop() ?? this.#grown()
       this.#slots.set(record.key, slot)
+      this.#lastSlot = slot
     }
     record.slot = slot
     this.#records[slot] = record
@@ -103,7 +96,7 @@ export class RecordTable {
   }
 
   delete(key: Key): boolean {
-    const slot = this.#findAgain(key)
+    const slot = this.#find(key)
     if (slot < 0) return false
     this.#slots.delete(key)
     this.#lastSlot = -1

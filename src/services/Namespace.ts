@@ -175,7 +175,7 @@ export class Namespace {
       value,
       origin: "local"
     }, now)
-    const record = this.replica.records.again(key)
+    const record = Replica.record(this.replica, key)
     // Expired at once, by a clock that ran back: in mode 2 nothing else would tell the others.
     this.#send(key, record, this.options.mode === 2 && record === undefined ? clock : 0, now)
     return clock

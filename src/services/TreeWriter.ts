@@ -3,7 +3,7 @@
  *
  * `msgpackr` writes MessagePack as fast, but what it cannot keep it changes in silence: `-0`, holes, functions,
  * promises, objects met twice, lone surrogates. Finding these out beforehand is a second walk: a small object then
- * takes 640 ns, with this writer 360, with `msgpackr` and no check 400 (Node 24, each with bytes of its own). Reading
+ * takes 640 ns, with this writer 360, with `msgpackr` and no check 400 (Node 24, each with bytes of its own, summed). Reading
  * is left to it.
  */
 import * as MessagePack from "../domain/MessagePack.ts"

@@ -364,10 +364,11 @@ export const look = (life: Life, { replica }: Pick<Namespace, "replica">, report
 }
 
 /** Invariant 4: the bytes of what can be read at a member are those that were written. */
-export const intact = ({ forged }: History, life: Life, { replica }: Pick<Namespace, "replica">): void => {
+export const intact = ({ forged, written }: History, life: Life, { replica }: Pick<Namespace, "replica">): void => {
   if (forged) return
   for (const entry of Replica.entries(replica, replica.judgedMillis)) {
-    if (crc32(Packed.bytes(entry.value)) !== entry.crc) {
+    const sum = crc32(Packed.bytes(entry.value))
+    if (sum !== entry.crc || sum !== (written.get(identity(entry.key, entry))?.crc ?? sum)) {
       throw new Violation(4, `${life.name} holds other bytes for ${show(entry.key, entry)}`)
     }
   }
