@@ -14,10 +14,10 @@ import { quantile } from "../support/Statistics.ts"
 import { type Budget, type Case, expect, type Figures, type Look, type Suite } from "../support/Suite.ts"
 
 /**
- * Probes that are not measured: peers are met, and code is compiled, which V8 does only after some thousands of calls. Of a service that
- * is idle now and then it is; at idle these follow one another at once.
+ * Probes that are not measured: peers are met, and code is compiled, which V8 goes on with for some ten thousand calls, on the
+ * processors that the probes need. In a service that is idle now and then it is; at idle these follow one another at once.
  */
-const warmUp = (operationsPerSecond: number): number => operationsPerSecond === 0 ? 4_000 : 200
+const warmUp = (operationsPerSecond: number): number => operationsPerSecond === 0 ? 20_000 : 200
 
 const group = (
   operationsPerSecond: number,

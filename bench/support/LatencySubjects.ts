@@ -35,7 +35,7 @@ const optionsOf = ({ cluster, cryptoKey, port }: Probes.Setup): Options => ({
   multicastIp: `${group}:${port}`,
   // With a key it would be the system's choice.
   interface: loopback,
-  cacheMax: 8_192,
+  cacheMax: 32_768,
   // The callback must tell of keys that were looked up when the case began.
   callbackWin: "1 hour",
   logLevel: "error"
