@@ -122,7 +122,7 @@ export const limits = {
   ),
   ackDelayMillis: limit(
     [5, 1, second],
-    "Data is acknowledged after this when fewer arrived."
+    "Data is acknowledged after this when fewer arrived, or at once if nothing was for so long."
   ),
   acksPerSecondMax: limit(
     [10_000, 100, 1_000_000],

@@ -145,6 +145,13 @@ const ackSoon = (self: ReceiveStream, nowMillis: number): void => {
   if (self.ackSpreadMillis > 0) self.ackDue += self.options.random() * self.ackSpreadMillis
 }
 
+/**
+ * Whether nothing was acknowledged for a while. Then the first thing is at once, by the turn that it woke: to wake for it a little later
+ * takes ten times as long, and the processor from what comes next.
+ */
+const isRested = (self: ReceiveStream, nowMillis: number): boolean =>
+  self.ackSpreadMillis === 0 && nowMillis - self.toldMillis >= self.options.ackDelayMillis
+
 const slotOf = (self: ReceiveStream, number: number): number => number & (self.marks.length - 1)
 
 /** Makes room for numbers up to `highest`, which is at most `spanMax` - 1 above `settled`. */
@@ -260,7 +267,7 @@ export const settle = (self: ReceiveStream, number: number, nowMillis: number): 
   const before = self.settled
   advance(self)
   if (self.settled === before) return
-  if (self.unacknowledged >= self.ackEvery) self.ackDue = nowMillis
+  if (self.unacknowledged >= self.ackEvery || isRested(self, nowMillis)) self.ackDue = nowMillis
   else ackSoon(self, nowMillis)
 }
 

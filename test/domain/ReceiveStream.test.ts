@@ -377,6 +377,8 @@ describe("acknowledging", () => {
   it("is due with every so many datagrams, and 5 ms after the first one when fewer came", () => {
     for (const every of [1, 4, 16, 64]) {
       const stream = make()
+      ReceiveStream.ackNow(stream)
+      ReceiveStream.onDue(stream, 99)
       ReceiveStream.setAckEvery(stream, every)
       for (let number = 1; number < every; number++) {
         take(stream, number, 100 + number / 1_000)
@@ -386,12 +388,29 @@ describe("acknowledging", () => {
       assert.isAtMost(ReceiveStream.nextDue(stream), 101, `every ${every}`)
       assert.isTrue(ReceiveStream.onDue(stream, 101).ack)
       assert.strictEqual(ReceiveStream.nextDue(stream), Infinity)
-      take(stream, every + 1, 200)
+      take(stream, every + 1, 102)
       if (every === 1) continue
-      assert.strictEqual(ReceiveStream.nextDue(stream), 205)
-      assert.isFalse(ReceiveStream.onDue(stream, 204.9).ack)
-      assert.isTrue(ReceiveStream.onDue(stream, 205).ack)
+      assert.strictEqual(ReceiveStream.nextDue(stream), 107)
+      assert.isFalse(ReceiveStream.onDue(stream, 106.9).ack)
+      assert.isTrue(ReceiveStream.onDue(stream, 107).ack)
     }
+  })
+
+  it("is due at once for what is folded when nothing was acknowledged for 5 ms, but not when many receivers share the time", () => {
+    const stream = make()
+    ReceiveStream.receive(stream, 1, 100)
+    assert.isFalse(ReceiveStream.onDue(stream, 100).ack)
+    ReceiveStream.settle(stream, 1, 100)
+    assert.isTrue(ReceiveStream.onDue(stream, 100).ack)
+    take(stream, 2, 104.9)
+    assert.isFalse(ReceiveStream.onDue(stream, 104.9).ack)
+    assert.isTrue(ReceiveStream.onDue(stream, 109.9).ack)
+    take(stream, 3, 114.9)
+    assert.isTrue(ReceiveStream.onDue(stream, 114.9).ack)
+    ReceiveStream.setAckEvery(stream, 64, 20)
+    take(stream, 4, 500)
+    assert.isFalse(ReceiveStream.onDue(stream, 500).ack)
+    assert.isTrue(ReceiveStream.onDue(stream, 525).ack)
   })
 
   it("is due at once when asked for, also with nothing new, and once only", () => {
@@ -410,9 +429,9 @@ describe("acknowledging", () => {
     assert.isTrue(ReceiveStream.onDue(stream, 5).ack)
     assert.strictEqual(ReceiveStream.settled(stream), 0)
     assert.strictEqual(ReceiveStream.nextDue(stream), Infinity)
-    ReceiveStream.settle(stream, 1, 50)
-    assert.strictEqual(ReceiveStream.nextDue(stream), 55)
-    assert.isTrue(ReceiveStream.onDue(stream, 55).ack)
+    ReceiveStream.settle(stream, 1, 7)
+    assert.strictEqual(ReceiveStream.nextDue(stream), 12)
+    assert.isTrue(ReceiveStream.onDue(stream, 12).ack)
     assert.strictEqual(ReceiveStream.settled(stream), 1)
   })
 

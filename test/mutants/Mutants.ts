@@ -99,6 +99,15 @@ export const mutants: ReadonlyArray<Mutant> = [
     invariants: [2]
   },
   {
+    name: "a large cluster acknowledges at once",
+    what: "Receivers that share a sender's time for acknowledgements spread them, also the first after a rest.",
+    file: receiveStream,
+    by: "test/domain/ReceiveStream.test.ts",
+    find: `self.ackSpreadMillis === 0 && nowMillis - self.toldMillis >= self.options.ackDelayMillis`,
+    replace: `nowMillis - self.toldMillis >= self.options.ackDelayMillis`,
+    invariants: [9]
+  },
+  {
     name: "a deleted key remembered as there",
     what: "The slot that the table remembers of the key that was last asked for is the one that the key has.",
     file: "src/domain/RecordTable.ts",
