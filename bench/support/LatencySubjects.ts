@@ -6,7 +6,7 @@
 import { connect } from "@nats-io/transport-node"
 import { Redis } from "ioredis"
 import { pack, unpack } from "msgpackr"
-import { createSocket } from "node:dgram"
+import { createSocket, type Socket } from "node:dgram"
 import { once } from "node:events"
 import { setTimeout as sleep } from "node:timers/promises"
 import { open, type Options } from "../../src/standalone.ts"
@@ -94,6 +94,15 @@ const storing = (readable: Readable): (bytes: Uint8Array, at?: bigint) => void =
   }
 }
 
+/** A socket that hears the group. */
+const join = async (port: number, hear: (bytes: Uint8Array) => void): Promise<Socket> => {
+  const socket = createSocket({ type: "udp4", reuseAddr: true }).bind({ port, address: group })
+  await once(socket, "listening")
+  socket.addMembership(group, loopback)
+  socket.setRecvBufferSize(4_194_304)
+  return socket.on("message", hear)
+}
+
 /** The bare ping of the budget: encoded before its time begins, decoded after it ends. */
 const dgram: Subject = {
   sender: async ({ port }) => {
@@ -107,12 +116,8 @@ const dgram: Subject = {
     }
   },
   receiver: async ({ port }, readable) => {
-    const socket = createSocket({ type: "udp4", reuseAddr: true }).bind({ port, address: group })
-    await once(socket, "listening")
-    socket.addMembership(group, loopback)
-    socket.setRecvBufferSize(4_194_304)
     const store = storing(readable)
-    socket.on("message", (bytes) => store(bytes, Probes.now()))
+    await join(port, (bytes) => store(bytes, Probes.now()))
     return () => undefined
   }
 }
@@ -123,12 +128,9 @@ const dgram: Subject = {
  */
 const dgramMap: Subject = {
   sender: async ({ port }) => {
-    const socket = createSocket({ type: "udp4", reuseAddr: true }).bind({ port, address: group })
-    await once(socket, "listening")
-    socket.addMembership(group, loopback)
+    const socket = await join(port, () => undefined)
     socket.setMulticastInterface(loopback)
     socket.setMulticastLoopback(true)
-    socket.on("message", () => undefined)
     const entries = new Map<string, Uint8Array>()
     return (key, value) => () => {
       const bytes = pack([key, value])
@@ -137,12 +139,8 @@ const dgramMap: Subject = {
     }
   },
   receiver: async ({ port }, readable) => {
-    const socket = createSocket({ type: "udp4", reuseAddr: true }).bind({ port, address: group })
-    await once(socket, "listening")
-    socket.addMembership(group, loopback)
-    socket.setRecvBufferSize(4_194_304)
     const store = storing(readable)
-    socket.on("message", (bytes) => store(bytes))
+    await join(port, (bytes) => store(bytes))
     return () => undefined
   }
 }
