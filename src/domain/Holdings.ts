@@ -53,6 +53,9 @@ export const make = (options: Options): Holdings => ({
   byBucket: new BucketIndex()
 })
 
+/** Indexes and the outbox may point at an entry for a while. Only of one that was looked up is told that it changed since. */
+const letGo = (self: Holdings, entry: Entry): void => entry.release(self.records.lookedUpAt(entry) !== undefined)
+
 /** Takes a record out of all indexes; the map is the caller's. */
 export const release = (self: Holdings, record: Record): void => {
   self.byBucket.remove(record)
@@ -60,8 +63,7 @@ export const release = (self: Holdings, record: Record): void => {
   if (record.kind === "entry") {
     self.size--
     self.bytes -= record.bytes
-    // Indexes and the outbox may point at it for a while.
-    record.release()
+    letGo(self, record)
     if (record.expiresAt !== 0) self.byExpiry.released()
     if (self.evictsUsed) self.byUse.remove(record)
     else self.byStamp.released()
@@ -111,7 +113,7 @@ export const rewrite = (self: Holdings, entry: Entry, write: Put, value: Packed,
 /** Empties it. */
 export const clear = (self: Holdings): void => {
   for (const record of self.records.values()) {
-    if (record.kind === "entry") record.release()
+    if (record.kind === "entry") letGo(self, record)
     else record.held = false
   }
   self.records.clear()

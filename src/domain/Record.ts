@@ -5,6 +5,7 @@
  */
 import { checksum } from "./Checksum.ts"
 import * as Hash from "./Hash.ts"
+import * as Invariant from "./Invariant.ts"
 import * as Keys from "./Key.ts"
 import type { Key } from "./Key.ts"
 import type { Packed } from "./Packed.ts"
@@ -88,15 +89,17 @@ export class Entry {
 
   /** CRC-32 of the value. */
   get crc(): number {
-    this.#crc ??= checksum(this.value) | 0
+    if (this.#crc === undefined) {
+      Invariant.check(this.held, "the sum of a value that is gone is asked for")
+      this.#crc = checksum(this.value) | 0
+    }
     return this.#crc >>> 0
   }
 
-  /** Lets go of the value, as it is no longer held. */
-  release(): void {
+  /** Lets go of the value, as it is no longer held; of its sum too, unless somebody may ask what became of it. */
+  release(askedFor: boolean): void {
+    if (askedFor) this.#crc = this.crc | 0
     this.held = false
-    // Who is told what became of it may ask for its sum.
-    this.#crc = this.crc | 0
     this.value = ""
   }
 

@@ -122,7 +122,7 @@ export const nextExpiry = (self: Replica): number => self.byExpiry.peek()?.expir
 
 /** Whenever knowledge of a key is dropped, the forget line rises to its stamp (rule 7). */
 export const forgetRecord = (self: Replica, record: Record): void => {
-  self.records.delete(record.key)
+  self.records.delete(record)
   Holdings.release(self, record)
   if (self.options.mode !== 2 && record.clock > self.forget) self.forget = record.clock
   if (record.kind === "tombstone") self.observer.forgot?.(record)
@@ -139,9 +139,11 @@ const bury = (
   cause: Cause,
   expiresAt: number
 ): void => {
-  if (held !== undefined) Holdings.release(self, held)
-  // Out of the way of iteration: a cache emptied from the front would else step over all its tombstones each time.
-  self.records.delete(key)
+  if (held !== undefined) {
+    Holdings.release(self, held)
+    // Out of the way of iteration: a cache emptied from the front would else step over all its tombstones each time.
+    self.records.delete(held)
+  }
   if (self.options.mode === 2) return
   const tombstone = new Tombstone(key, keyHash, clock, writer, cause, expiresAt)
   if (held !== undefined) tombstone.place = held.place
@@ -267,7 +269,7 @@ const put = (self: Replica, event: Put, value: Packed, held: Record | undefined)
   if (!Keys.fits(key, value.length, self.options.cacheSizeBytes)) {
     if (held !== undefined) {
       Holdings.release(self, held)
-      self.records.delete(key)
+      self.records.delete(held)
     }
     if (clock > self.forget) self.forget = clock
     if (previous !== undefined) self.observer.removed(previous, "evict", clock, origin)
@@ -280,7 +282,7 @@ const put = (self: Replica, event: Put, value: Packed, held: Record | undefined)
   } else {
     if (held !== undefined) Holdings.release(self, held)
     // What was gone comes anew, at the end of the iteration order, as in a `Map`.
-    if (held?.kind === "tombstone") self.records.delete(key)
+    if (held?.kind === "tombstone") self.records.delete(held)
     entry = new Entry(key, keyHash, event, value, self.judgedMillis)
     if (held !== undefined) entry.place = held.place
     Holdings.holdEntry(self, entry)
@@ -330,7 +332,7 @@ const applyInvalidating = (
   }
   if (held?.kind !== "entry") return "unheld"
   if (Stamp.compare(event, held) <= 0 && !mayHaveReadOld(self, held)) return "superseded"
-  self.records.delete(event.key)
+  self.records.delete(held)
   Holdings.release(self, held)
   self.observer.removed(held, event._tag === "Del" ? "delete" : "invalidate", event.clock, event.origin)
   return event._tag === "Del" ? "deleted" : "invalidated"
@@ -350,7 +352,7 @@ const clear = (self: Replica, event: Extract<Event, { readonly _tag: "Clear" }>)
   self.byBucket.drop()
   for (const record of self.records.values()) {
     if (record.clock > event.clock && !mayHaveReadOld(self, record)) continue
-    self.records.delete(record.key)
+    self.records.delete(record)
     Holdings.release(self, record)
     if (record.kind === "entry") self.observer.removed(record, "clear", event.clock, event.origin)
   }

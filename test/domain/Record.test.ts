@@ -52,14 +52,18 @@ describe("an entry", () => {
     }
   })
 
-  it("sums a value that nobody summed when that is asked for, of one that is gone, too", () => {
+  it("sums a value that nobody summed when that is asked for; of one that is gone, if that was foreseen", () => {
     const entry = new Entry("key", 1, { ...write, crc: undefined }, "one", 0)
     assert.strictEqual(entry.crc, crc32("one"))
     entry.rewrite({ ...write, crc: undefined }, "two", 0)
     assert.strictEqual(entry.crc, crc32("two"))
     entry.rewrite({ ...write, crc: undefined }, "three", 0)
-    entry.release()
+    entry.release(true)
     assert.strictEqual(entry.value, "")
     assert.strictEqual(entry.crc, crc32("three"))
+    const unasked = new Entry("key", 1, { ...write, crc: undefined }, "four", 0)
+    unasked.release(false)
+    assert.strictEqual(unasked.value, "")
+    assert.throws(() => unasked.crc)
   })
 })

@@ -7,6 +7,7 @@ import * as Stream from "effect/Stream"
 import type { Change, ChangedSinceRead } from "../../src/services/Changes.ts"
 import * as Changes from "../../src/services/Changes.ts"
 import * as Counters from "../../src/services/Counters.ts"
+import type { CacheOptions } from "../../src/services/Opening.ts"
 import { pair, pairs } from "./support/Pair.ts"
 
 describe("changes", () => {
@@ -159,10 +160,14 @@ describe("changes", () => {
 })
 
 describe("onChange", () => {
-  const watched = Effect.fnUntraced(function*(onChange?: (change: ChangedSinceRead) => void) {
+  const watched = Effect.fnUntraced(function*(
+    onChange?: (change: ChangedSinceRead) => void,
+    options: CacheOptions<unknown> = {}
+  ) {
     const told: Array<ChangedSinceRead> = []
-    const made = yield* pair({}, {
+    const made = yield* pair(options, {
       reader: {
+        ...options,
         callbackWin: 5,
         onChange: (change) => {
           told.push(change)
@@ -229,6 +234,24 @@ describe("onChange", () => {
       yield* writer.delete("unread")
       yield* cluster.advance("100 millis")
       assert.deepStrictEqual(told.map(({ crc, key, type }) => [type, key, crc]), [["delete", "unread", undefined]])
+    }))
+
+  it.effect("tells the checksum of a value that was never sent, and is gone", () =>
+    Effect.gen(function*() {
+      const { cluster, reader, told, writer } = yield* watched(undefined, { mode: 2 })
+      for (const key of ["set", "cleared", "twin"]) yield* reader.getOrSet(key, Effect.succeed("computed"))
+      const { crc } = Option.getOrThrow(yield* reader.metadata("twin"))
+      yield* reader.get("set")
+      yield* reader.get("cleared")
+      yield* cluster.advance("10 millis")
+      yield* writer.set("set", 1)
+      yield* cluster.advance("100 millis")
+      yield* writer.clear()
+      yield* cluster.advance("100 millis")
+      assert.deepStrictEqual(
+        told.map(({ key, previousCrc, type }) => [type, key, previousCrc]),
+        [["delete", "set", crc], ["delete", "cleared", crc]]
+      )
     }))
 
   it.effect("tells nothing of what was read too long ago, of a peek, and of own writes", () =>
