@@ -64,12 +64,21 @@ export { McCacheError }
 /** Runs an effect, with the program's telemetry, as a Promise that rejects with what the effect fails with. */
 type Run = <A>(effect: Effect.Effect<A, unknown>) => Promise<A>
 
+/** The longest that a timer of Node's may take. */
+const timerMillisMax = 2 ** 31 - 1
+
 const runWith = (context: Context.Context<never>): Run => {
   const run = Effect.runPromiseExitWith(context)
   return async (effect) => {
-    const exit = await run(effect)
-    if (Exit.isSuccess(exit)) return exit.value
-    throw Cause.squash(exit.cause)
+    // A Promise holds no process: with `unref` one that only waits for others would end in the midst of an `await`.
+    const alive = setInterval(() => undefined, timerMillisMax)
+    try {
+      const exit = await run(effect)
+      if (Exit.isSuccess(exit)) return exit.value
+      throw Cause.squash(exit.cause)
+    } finally {
+      clearInterval(alive)
+    }
   }
 }
 
@@ -107,6 +116,11 @@ export class StandaloneCache<V> {
 
   /** The value or `undefined`, counted as a lookup. */
   get(key: Key): V | undefined {
+    return this.#core.get(key)
+  }
+
+  /** The same, under the name that it has for Effect programs. */
+  getUnsafe(key: Key): V | undefined {
     return this.#core.get(key)
   }
 

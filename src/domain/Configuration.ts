@@ -34,13 +34,10 @@ export type Collision = typeof Collision.Type
 export const Eviction = Schema.Literals(["updated", "used"])
 export type Eviction = typeof Eviction.Type
 
-/** Half of what a `Map` holds: there must be room for tombstones. */
-const cacheMaxMax = Protocol.recordsMax / 2
-
 /** The bounds of what a namespace may override. */
 const bounds = {
   ttlMillis: whole(0, 100 * 365 * 24 * hour),
-  max: whole(1, cacheMaxMax),
+  max: whole(1, Protocol.recordsMax),
   sizeBytes: whole(1_024, 2 ** 40),
   callbackWindowMillis: whole(0, hour)
 }
@@ -119,7 +116,7 @@ export interface Configuration extends Fields {
 export interface Options {
   /** The default time to live, in seconds or as a duration. An update resets it; 0 is for ever. Default 3600. */
   readonly cacheTtl?: Duration.Input | undefined
-  /** Entries per namespace, 1 to 8,388,608. Default 256. More costs memory at every member in mode 1. */
+  /** Entries per namespace, 1 to 8,000,000. Default 256. More costs memory at every member in mode 1. */
   readonly cacheMax?: number | undefined
   /** Bytes of encoded keys and values per namespace. Default 8,388,608. Also bounds a single value. */
   readonly cacheSize?: number | undefined
@@ -140,13 +137,13 @@ export interface Options {
   readonly insecure?: boolean | 0 | 1 | undefined
   /** Members with another name, or key, ignore each other. Default: the name in the nearest `package.json`. */
   readonly cluster?: string | undefined
-  /** The whole UDP payload in bytes, 508 to 65,507. Default: 1,472, more on loopback. */
+  /** The whole UDP payload in bytes, 508 to 65,507. Default: 1,472, less where the interface has less, more on loopback. */
   readonly packetMtu?: number | undefined
   /** `address:port` or `[address]:port` of the group; the port may be missing. Default 224.0.0.3:4000. */
   readonly multicastIp?: string | undefined
-  /** Routers that a datagram passes, 1 to 255. Default 1: this network only. */
+  /** The hop limit of multicasts, 1 to 255: routers on the way + 1. Default 1: this network only. */
   readonly multicastHops?: number | undefined
-  /** An interface's address or name. Default `auto`: loopback without a key, else the system's choice. */
+  /** An interface's address or name. Default `auto`: the first that reaches beyond the host, without a key loopback. */
   readonly interface?: string | undefined
   /** How recent a lookup must be for `onChange` to tell of a remote change, in seconds or as a duration. Default 5. */
   readonly callbackWin?: Duration.Input | undefined

@@ -120,7 +120,8 @@ export const onAck = (
   if (known.lagging && known.settled >= lowest - 1) known.lagging = false
   wait(self, known, nowMillis)
   if (self.timedNumber > 0 && ack.received >= self.timedNumber) {
-    const sample = Math.max(0.05, nowMillis - self.timedMillis)
+    // A receiver that stood still is no long way.
+    const sample = Math.min(Math.max(0.05, nowMillis - self.timedMillis), self.options.laggardMillis)
     self.roundTripMillis += (sample - self.roundTripMillis) / 8
     self.timedNumber = 0
   }
@@ -144,6 +145,8 @@ export const onLoss = (self: FlowWindow, member: MemberId, nowMillis: number): v
 
 export const leave = (self: FlowWindow, member: MemberId): void => {
   self.receivers.delete(member)
+  // Nobody is left who could acknowledge what is timed.
+  if (self.receivers.size === 0) self.timedNumber = 0
 }
 
 /** A number was sent for the first time. */

@@ -25,7 +25,7 @@ export interface NamespaceOptions {
   readonly mode?: Mode | undefined
   /** The time to live of entries that are set without one. **A plain number is seconds**; 0 is for ever. */
   readonly ttl?: Duration.Input | undefined
-  /** Entries, 1 to 8,388,608. */
+  /** Entries, 1 to 8,000,000. */
   readonly max?: number | undefined
   /** Bytes of encoded keys and values, from 1,024. */
   readonly size?: number | undefined
@@ -98,7 +98,7 @@ export const resolve = (
   const resolved = Schema.decodeUnknownSync(Overrides)(fields)
   const { cacheMax, cacheMode } = resolved
   if (cacheMode === 1 && options.eviction === "used") throw refuse(usedInMode1("option eviction", "option mode"))
-  const problems = capacityProblems(resolved, configuration.protocol, { max: "option max", size: "option size" })
+  const problems = capacityProblems(resolved.cacheSizeBytes, configuration.protocol, "option size")
   if (problems.length > 0) throw refuse(problems.join(" "))
   return {
     mode: cacheMode,
@@ -146,28 +146,18 @@ export const usedInMode1 = (eviction: string, mode: string): string =>
 /** A record is a value, its key and what else travels with them. */
 const recordOverheadBytes = 65_536
 
-/** What a namespace is allowed to hold but could not; the settings are called by the names given. */
+/** What a namespace is allowed to hold but could not; the setting is called by the name given. */
 export const capacityProblems = (
-  { cacheMax, cacheSizeBytes }: Pick<Configuration, "cacheMax" | "cacheSizeBytes">,
-  protocol: Protocol.Protocol,
-  names: { readonly max: string; readonly size: string }
-): ReadonlyArray<string> => {
-  const problems: Array<string> = []
-  const tombstonesMax = Protocol.tombstonesMax(protocol, cacheMax)
-  if (cacheMax + tombstonesMax > Protocol.recordsMax) {
-    problems.push(
-      `${names.max} (${cacheMax}) and protocol.tombstonesMax (${tombstonesMax}) together must be at most ` +
-        `${Protocol.recordsMax}.`
-    )
-  }
-  if (cacheSizeBytes + recordOverheadBytes > protocol.reassemblyBytesMax) {
-    problems.push(
-      `${names.size} (${cacheSizeBytes}) must be at least ${recordOverheadBytes} less than ` +
-        `protocol.reassemblyBytesMax (${protocol.reassemblyBytesMax}), or its largest values never arrive.`
-    )
-  }
-  return problems
-}
+  cacheSizeBytes: number,
+  { reassemblyBytesMax }: Protocol.Protocol,
+  name: string
+): ReadonlyArray<string> =>
+  cacheSizeBytes + recordOverheadBytes <= reassemblyBytesMax
+    ? []
+    : [
+      `${name} (${cacheSizeBytes}) must be at least ${recordOverheadBytes} less than ` +
+      `protocol.reassemblyBytesMax (${reassemblyBytesMax}), or its largest values never arrive.`
+    ]
 
 /** A warning for each option that no namespace has, with the nearest that it has. */
 export const warnings = (options: NamespaceOptions): ReadonlyArray<string> => {

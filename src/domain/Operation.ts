@@ -45,8 +45,9 @@ const Namespace = Schema.String.check(Schema.isMaxLength(namespaceLengthMax))
 const Key = Schema.Union([Schema.String, Schema.Finite]).check(
   Schema.makeFilter((key) => KeyOf.problem(key) === undefined)
 )
-/** As many keys as a request of one datagram may hold. */
-const Keys = Schema.Array(Key).check(Schema.isMaxLength(1_024))
+/** Keys that one WANT may ask for. */
+export const wantKeysMax = 1_024
+const Keys = Schema.Array(Key).check(Schema.isMaxLength(wantKeysMax))
 const Nonce = Schema.Uint8Array.check(Schema.makeFilter((bytes) => bytes.length === 16 || bytes.length === 0))
 
 /** A value was written. `value` is absent in mode 2, where only the news travels. `expiresAt`: Unix ms, 0 never. */

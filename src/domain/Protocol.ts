@@ -30,8 +30,11 @@ const minute = 60 * second
 const hour = 60 * minute
 const mebibyte = 1_048_576
 
-/** V8 holds at most 2^24 keys in a `Map`: a namespace's entries and tombstones together stay at or below it. */
-export const recordsMax = 2 ** 24
+/**
+ * Entries, and tombstones, of a namespace. A `Map` of V8's has places for 2^24 keys, of which those of deleted ones are used again
+ * only when they are half of all: more than 2^23 keys that come and go do not fit.
+ */
+export const recordsMax = 8_000_000
 
 /** Every timing and bound, by name. */
 export const limits = {
@@ -192,7 +195,7 @@ export const limits = {
       "the start of a longer one is forgotten."
   ),
   tombstonesMax: limit(
-    [0, 0, recordsMax - 1],
+    [0, 0, recordsMax],
     "Deletes remembered per namespace. 0, the default: 65,536, or 16 × its `max` when that is more. Less saves " +
       "memory and forgets events that arrive late."
   ),
@@ -320,5 +323,5 @@ export const ackEveryDatagrams = (protocol: Protocol, receivers: number, credit:
 /** The tombstones that a namespace of so many entries may keep. */
 export const tombstonesMax = (protocol: Protocol, cacheMax: number): number =>
   protocol.tombstonesMax === 0
-    ? Math.min(Math.max(65_536, 16 * cacheMax), recordsMax - cacheMax)
+    ? Math.min(Math.max(65_536, 16 * cacheMax), recordsMax)
     : protocol.tombstonesMax

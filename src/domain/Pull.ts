@@ -128,6 +128,8 @@ export interface Client {
   readonly giveUpMillis: number
   /** The largest answer that is taken. */
   readonly replyBytesMax: () => number
+  /** The smallest piece that is taken, but for the last. */
+  readonly pieceBytesMin: number
   readonly readings: Map<number, Reading>
   /** Asks that are due at once. */
   readonly asks: Array<Ask>
@@ -153,6 +155,7 @@ export const makeClient = (options: {
   readonly timeoutMillisMax?: number | undefined
   readonly giveUpMillis?: number | undefined
   readonly replyBytesMax?: (() => number) | undefined
+  readonly pieceBytesMin?: number | undefined
 }): Client => ({
   windowPieces: options.windowPieces ?? 32,
   timeoutMillis: options.timeoutMillis ?? 50,
@@ -160,6 +163,7 @@ export const makeClient = (options: {
   timeoutMillisMax: options.timeoutMillisMax ?? 500,
   giveUpMillis: options.giveUpMillis ?? 5_000,
   replyBytesMax: options.replyBytesMax ?? (() => 64 * 1_048_576),
+  pieceBytesMin: options.pieceBytesMin ?? 1,
   readings: new Map(),
   asks: [],
   roundTripMillis: undefined,
@@ -210,8 +214,9 @@ export const onPiece = (
 ): Uint8Array | undefined => {
   const reading = self.readings.get(request)
   if (reading === undefined || total > self.replyBytesMax()) return undefined
-  // Nothing at an offset would keep what belongs there out.
-  if (bytes.length === 0 && total > 0) return undefined
+  // Nothing at an offset would keep what belongs there out; tiny pieces take far more room than their bytes.
+  const isLast = offset + bytes.length === total
+  if (bytes.length < (isLast ? Math.min(total, 1) : self.pieceBytesMin)) return undefined
   if (reading.total === -1) {
     reading.total = total
     reading.crc = crc

@@ -41,6 +41,8 @@ export interface Reassembly {
   readonly budget: Budget
   readonly partials: Map<number, Partial>
   bytes: number
+  /** The greatest id of a record that was given up: ids only rise, so that what is left of such a one is recognised. */
+  givenUp: number
 }
 
 export const make = (options: {
@@ -54,7 +56,8 @@ export const make = (options: {
   idleMillis: options.idleMillis ?? 10_000,
   budget: options.budget,
   partials: new Map(),
-  bytes: 0
+  bytes: 0,
+  givenUp: 0
 })
 
 export type Offer =
@@ -112,6 +115,8 @@ export const offer = (self: Reassembly, part: Part, nowMillis: number, number = 
   if (total > self.recordBytesMax()) return { _tag: "TooLarge" }
   if (end > total) return { _tag: "Corrupt" }
   const known = self.partials.get(recordId)
+  // Its first parts counted as taken: no more of it may, or what was never whole would be taken for folded.
+  if (known === undefined && recordId <= self.givenUp) return { _tag: "Full" }
   const partial: Partial = known ?? {
     total,
     crc,
@@ -178,7 +183,9 @@ const isGapless = ({ lengths, total }: Partial): boolean => {
 /** Drops what nothing was added to for a while. */
 export const expire = (self: Reassembly, nowMillis: number): void => {
   for (const [recordId, partial] of self.partials) {
-    if (nowMillis - partial.touchedMillis > self.idleMillis) drop(self, recordId, partial)
+    if (nowMillis - partial.touchedMillis <= self.idleMillis) continue
+    drop(self, recordId, partial)
+    self.givenUp = Math.max(self.givenUp, recordId)
   }
 }
 

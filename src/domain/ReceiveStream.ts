@@ -66,7 +66,11 @@ export interface ReceiveStream {
   nackIntervalMillis: number
   /** Numbers up to here were asked for already, when they were missing. */
   nackedUpTo: number
+  /** When the first number was missed that is missing now; `Infinity` while none is. */
+  missingFirst: number
+  /** Since when all are that are missing up to `missingUpTo`: gaps that came soon after the first have its time. */
   missingSince: number
+  missingUpTo: number
 }
 
 export const make = (options: Options): ReceiveStream => {
@@ -100,7 +104,9 @@ export const make = (options: Options): ReceiveStream => {
     nackDue: Infinity,
     nackIntervalMillis: resolved.nackIntervalMillis,
     nackedUpTo: 0,
-    missingSince: Infinity
+    missingFirst: Infinity,
+    missingSince: Infinity,
+    missingUpTo: 0
   }
 }
 
@@ -222,10 +228,17 @@ const reveal = (self: ReceiveStream, highest: number, nowMillis: number): void =
 const schedule = (self: ReceiveStream, nowMillis: number): void => {
   if (self.received >= self.highest) {
     self.nackDue = Infinity
-    self.missingSince = Infinity
+    self.missingFirst = Infinity
     return
   }
-  if (self.missingSince === Infinity) self.missingSince = nowMillis
+  if (self.missingFirst === Infinity) {
+    self.missingFirst = nowMillis
+    self.missingUpTo = 0
+  }
+  if (self.highest > self.missingUpTo && nowMillis - self.missingFirst < self.options.nackIntervalMillisMax) {
+    self.missingSince = nowMillis
+    self.missingUpTo = self.highest
+  }
   if (self.nackDue === Infinity) {
     const { nackDelayMillisMax, nackDelayMillisMin, nackIntervalMillis, random } = self.options
     self.nackDue = nowMillis + nackDelayMillisMin + random() * (nackDelayMillisMax - nackDelayMillisMin)
@@ -251,7 +264,7 @@ export const receive = (self: ReceiveStream, number: number, nowMillis: number):
   advance(self)
   if (self.received > before) {
     // Progress: what is missing now is missing for the first time, and asked for as if it were.
-    self.missingSince = Infinity
+    self.missingFirst = Infinity
     self.nackDue = Infinity
     schedule(self, nowMillis)
   }
@@ -285,7 +298,7 @@ export const announce = (self: ReceiveStream, lowest: number, highest: number, n
   if (gone > self.received) {
     abandonUpTo(self, gone)
     self.nackDue = Infinity
-    self.missingSince = Infinity
+    self.missingFirst = Infinity
     schedule(self, nowMillis)
   }
 }
@@ -346,8 +359,9 @@ export const onDue = (self: ReceiveStream, nowMillis: number): Due => {
   let lost = 0
   if (self.nackDue <= nowMillis) {
     if (nowMillis - self.missingSince >= self.options.abandonMillis) {
-      abandonUpTo(self, firstGapEnd(self))
-      self.missingSince = Infinity
+      // Gaps that are about as old as the first go with it, if they were asked for: one after the other, each would take as long.
+      abandonUpTo(self, Math.max(firstGapEnd(self), Math.min(self.missingUpTo, self.nackedUpTo)))
+      self.missingFirst = Infinity
       self.nackDue = Infinity
       schedule(self, nowMillis)
     } else if (self.received < self.highest) {

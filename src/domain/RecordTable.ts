@@ -1,5 +1,6 @@
 /**
- * Records by key, in the order of a `Map`. What a lookup reads (whether the entry is fresh, its decoded value) and writes (when
+ * Records by key: entries in the order of a `Map`, and tombstones, which are in a `Map` of their own, so that iteration does not step
+ * over them. A record does not change its kind: what takes its place is set after it was deleted. What a lookup reads (whether the entry is fresh, its decoded value) and writes (when
  * it was) lies side by side in arrays, at the record's slot: in a large cache each object that a lookup would touch is an access to
  * memory, and one to the tables by which the processor finds it, 150 ns with 100,000 entries.
  *
@@ -20,7 +21,8 @@ const freshUntil = (expiresAt: number): number => expiresAt === 0 ? Infinity : e
 const slotsMin = 64
 
 export class RecordTable {
-  readonly #slots = new Map<Key, number>()
+  readonly #entries = new Map<Key, number>()
+  readonly #tombstones = new Map<Key, number>()
   #records: Array<Record | undefined> = []
   #decoded: Array<unknown> = []
   /**
@@ -35,7 +37,7 @@ export class RecordTable {
   #lastSlot = -1
 
   get size(): number {
-    return this.#slots.size
+    return this.#entries.size + this.#tombstones.size
   }
 
   get(key: Key): Record | undefined {
@@ -47,25 +49,32 @@ export class RecordTable {
   #find(key: Key): number {
     if (key === this.#lastKey) return this.#lastSlot
     this.#lastKey = key
-    return this.#lastSlot = this.#slots.get(key) ?? -1
+    const slot = this.#entries.get(key)
+    if (slot !== undefined) return this.#lastSlot = slot
+    return this.#lastSlot = this.#tombstones.size === 0 ? -1 : this.#tombstones.get(key) ?? -1
   }
 
-  /** The slot of a key, for those that read by it on the same turn. */
+  /** The slot of a key's entry, for those that read by it on the same turn. */
   slot(key: Key): number | undefined {
-    return this.#slots.get(key)
+    return this.#entries.get(key)
   }
 
   at(slot: number): Record | undefined {
     return this.#records[slot]
   }
 
-  keys(): IterableIterator<Key> {
-    return this.#slots.keys()
+  /** All entries. Survives changes as iterating a `Map` does. */
+  *entries(): IterableIterator<Entry> {
+    for (const slot of this.#entries.values()) {
+      const record = this.#records[slot]
+      if (record?.kind === "entry") yield record
+    }
   }
 
-  /** Survives changes as iterating a `Map` does. */
+  /** All records, the entries first. Survives changes, too. */
   *values(): IterableIterator<Record> {
-    for (const slot of this.#slots.values()) {
+    yield* this.entries()
+    for (const slot of this.#tombstones.values()) {
       const record = this.#records[slot]
       if (record !== undefined) yield record
     }
@@ -76,7 +85,7 @@ export class RecordTable {
     let slot = this.#find(record.key)
     if (slot < 0) {
       slot = this.#free.pop() ?? this.#grown()
-      this.#slots.set(record.key, slot)
+      this.#slots(record).set(record.key, slot)
       this.#lastSlot = slot
     }
     record.slot = slot
@@ -96,16 +105,22 @@ export class RecordTable {
   }
 
   /** Takes out a record that is here: by its slot, as to find its key would be more accesses to memory. */
-  delete({ key, slot }: Record): void {
-    this.#slots.delete(key)
+  delete(record: Record): void {
+    const { key, slot } = record
+    this.#slots(record).delete(key)
     if (slot === this.#lastSlot) this.#lastSlot = -1
     this.#records[slot] = undefined
     this.#decoded[slot] = undefined
     this.#free.push(slot)
   }
 
+  #slots({ kind }: Record): Map<Key, number> {
+    return kind === "entry" ? this.#entries : this.#tombstones
+  }
+
   clear(): void {
-    this.#slots.clear()
+    this.#entries.clear()
+    this.#tombstones.clear()
     this.#lastSlot = -1
     this.#records = []
     this.#decoded = []

@@ -6,7 +6,7 @@
  *    it, and keys of equal buckets obey it.
  * 2. It asks for the listing of each bucket that differs, and wants what is newer there, and what it lacks if above its
  *    own F and G. What comes is admitted by its own current F and G. Every listed stamp advances the clock, wanted or not.
- * 3. When all has come, in one turn: what is held then of a listed bucket, is not in its listing, and is at or below the
+ * 3. When all has come, in one turn: what became too large to be held here is forgotten; what is held then of a listed bucket, is not in its listing, and is at or below the
  *    listing's G, is dropped; G becomes the greatest that was told. A record that is gone, older than listed, or refused
  *    leaves the repair unfinished: no drop, no G. Absence is concluded only from a complete listing.
  */
@@ -137,6 +137,8 @@ export interface Repair {
   readonly listed: Map<number, Listed>
   /** What was asked for and did not come yet, with the stamps that were listed. */
   readonly wanted: Map<Key, Item>
+  /** Larger than all that may be held here. That it is forgotten is noted at the end: the forget line rises above all that is wanted. */
+  readonly outgrown: Array<Item>
   /** Something was gone, older than listed, or refused. */
   spoiled: boolean
 }
@@ -152,6 +154,7 @@ export const start = (replica: Replica.Replica, kind: "repair" | "join", conclus
   hold: { forget: 0, equal: new Uint8Array(Digests.buckets) },
   listed: new Map(),
   wanted: new Map(),
+  outgrown: [],
   spoiled: false
 })
 
@@ -181,7 +184,10 @@ export const onDigest = (
   const quantum = Replica.sweep(self.replica, nowMillis)
   if (self.kind === "repair" && theirs.quantum !== quantum) return { _tag: "Retry" }
   const hashes = theirs.count === 0 && theirs.hashes.length === 0 ? hashesOfNothing : theirs.hashes
-  if (hashes.length !== 2 * Digests.buckets) return { _tag: "Buckets", buckets: [] }
+  if (hashes.length !== 2 * Digests.buckets) {
+    self.spoiled = true
+    return { _tag: "Buckets", buckets: [] }
+  }
   admit(self, theirs.floor, theirs.forget, nowMillis)
   const { lanes } = self.replica.digest
   const buckets: Array<number> = []
@@ -213,6 +219,7 @@ export const onListing = (self: Repair, theirs: Listing, nowMillis: number): Rea
     if (item.kind === 0 && item.bytes > replica.options.cacheSizeBytes) {
       // No copy comes for it, which would be held against the clock: rule 1 is its listing's.
       Replica.outgrow(replica, item)
+      self.outgrown.push(item)
       continue
     }
     if (held === undefined) {
@@ -271,6 +278,9 @@ export const finish = (self: Repair, nowMillis: number): boolean => {
   if (self.spoiled || self.wanted.size > 0) return false
   const { replica } = self
   Replica.sweep(replica, nowMillis)
+  for (const item of self.outgrown) {
+    if (Replica.outgrow(replica, item) && item.clock > replica.forget) replica.forget = item.clock
+  }
   if (!self.conclusive) return true
   if (self.listed.size > 0) {
     for (const record of replica.records.values()) {

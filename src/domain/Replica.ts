@@ -102,10 +102,7 @@ export const record = (self: Replica, key: Key): Record | undefined => self.reco
 
 /** All unexpired entries; survives writes as iterating a `Map` does. */
 export function* entries(self: Replica, nowMillis: number): IterableIterator<Entry> {
-  for (const record of self.records.values()) {
-    const entry = readable(self, record, nowMillis)
-    if (entry !== undefined) yield entry
-  }
+  for (const entry of self.records.entries()) if (isReadable(self, entry, nowMillis)) yield entry
 }
 
 /** A clock value for a local write or for the start of a fill: above everything seen, F, G, and G of peers in repair. */
@@ -141,7 +138,6 @@ const bury = (
 ): void => {
   if (held !== undefined) {
     Holdings.release(self, held)
-    // Out of the way of iteration: a cache emptied from the front would else step over all its tombstones each time.
     self.records.delete(held)
   }
   if (self.options.mode === 2) return
@@ -292,13 +288,14 @@ const put = (self: Replica, event: Put, value: Packed, held: Record | undefined)
   return "stored"
 }
 
-/** What a key is now elsewhere is larger than the whole cache: what is older here goes, as if it had come and gone. */
-export const outgrow = (self: Replica, { clock, key, writer }: Stamp.Stamp & { readonly key: Key }): void => {
+/** What a key is now elsewhere is larger than the whole cache: what is older here goes. Whether nothing is held of it now. */
+export const outgrow = (self: Replica, { clock, key, writer }: Stamp.Stamp & { readonly key: Key }): boolean => {
   const held = self.records.get(key)
-  if (held !== undefined && Stamp.compare({ clock, writer }, held) <= 0) return
-  if (held !== undefined) forgetRecord(self, held)
-  if (clock > self.forget) self.forget = clock
-  if (held?.kind === "entry") self.observer.removed(held, "evict", clock, "repair")
+  if (held === undefined) return true
+  if (Stamp.compare({ clock, writer }, held) <= 0) return false
+  forgetRecord(self, held)
+  if (held.kind === "entry") self.observer.removed(held, "evict", clock, "repair")
+  return true
 }
 
 /** Rule 8: what expired goes first, then by the order. */
@@ -401,8 +398,6 @@ export const reset = (self: Replica): void => {
 
 /** Mode 2 after an abandoned gap: nothing that is held can be trusted any more. */
 export const dropAll = (self: Replica): void => {
-  for (const record of self.records.values()) {
-    if (record.kind === "entry") self.observer.removed(record, "repair", 0, "repair")
-  }
+  for (const entry of self.records.entries()) self.observer.removed(entry, "repair", 0, "repair")
   Holdings.clear(self)
 }

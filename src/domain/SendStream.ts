@@ -116,6 +116,9 @@ export const settle = (self: SendStream, upTo: number, nowMillis: number): void 
 export const body = (self: SendStream, number: number): Uint8Array | undefined =>
   number >= self.lowest && number <= self.highest ? self.bodies[number & (self.bodies.length - 1)] : undefined
 
+/** A NACK spans no more numbers; of one that does, or whose ranges overlap, the rest is not looked at. */
+const resendSpanMax = 4_096
+
 /**
  * The numbers among those that `asker` asked for that may go out again: kept, and not sent again to it within the last moment.
  * At most `most` beside those that go out in this turn anyway; the rest is asked for again. What a second one asks for within that moment goes to everyone, once: in a large
@@ -130,9 +133,12 @@ export const resend = (
 ): ReadonlyArray<number> => {
   const numbers: Array<number> = []
   let fresh = 0
+  let next = self.lowest
+  const end = ranges.length === 0 ? 0 : Math.max(ranges[0].from, self.lowest) + resendSpanMax
   for (const range of ranges) {
-    const to = Math.min(range.to, self.highest)
-    for (let number = Math.max(range.from, self.lowest); number <= to; number++) {
+    const to = Math.min(range.to, self.highest, end)
+    for (let number = Math.max(range.from, next); number <= to; number++) {
+      next = number + 1
       const slot = number & (self.bodies.length - 1)
       const resent = self.resentMillis[slot]
       const lately = nowMillis - resent < self.resendIntervalMillis

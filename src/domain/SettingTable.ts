@@ -214,7 +214,7 @@ export const settings: ReadonlyArray<Setting> = [
   setting({
     option: "cacheMax",
     field: "cacheMax",
-    form: count(1, 8_388_608, "entries"),
+    form: count(1, 8_000_000, "entries"),
     default: "256",
     defaultText: "256 entries",
     description: "Entries per namespace."
@@ -287,7 +287,7 @@ export const settings: ReadonlyArray<Setting> = [
     option: "packetMtu",
     field: "packetMtu",
     form: count(508, 65_507, "bytes"),
-    defaultText: "1472 bytes; on loopback the largest that measures best",
+    defaultText: "1472 bytes, less where the interface has less; on loopback the largest that measures best",
     formerly: ["MCCACHE_MTU"],
     description: "The whole UDP payload; members with different ones still talk."
   }),
@@ -305,7 +305,7 @@ export const settings: ReadonlyArray<Setting> = [
     form: count(1, 255, "hops"),
     default: "1",
     defaultText: "1",
-    description: "Routers that a datagram passes."
+    description: "The hop limit of multicasts: routers on the way + 1. A group of 224.0.0.0/24 passes none."
   }),
   setting({
     option: "interface",
@@ -313,7 +313,8 @@ export const settings: ReadonlyArray<Setting> = [
     form: text("an interface's address or name, or auto", 255),
     default: "auto",
     defaultText: "auto",
-    description: "The interface's address or name; auto is loopback without a key, else the system's choice."
+    description:
+      "The interface's address or name; auto is the first that reaches beyond the host, without a key loopback."
   }),
   setting({
     option: "callbackWin",

@@ -15,6 +15,7 @@ export interface Interface {
   /** With its zone where it means nothing without one: `fe80::1%eth0`. */
   readonly address: string
   readonly name: string
+  /** Whether only this host can reach it: not so of a routable address that the loopback interface was given. */
   readonly loopback: boolean
 }
 
@@ -30,19 +31,27 @@ export interface Resolved extends Interface {
 /** The family of an address in text. */
 export const familyOf = (address: string): Family => address.includes(":") ? "IPv6" : "IPv4"
 
-/** The addresses of the family: those that others can reach, then those of the link, then loopback. */
+/**
+ * The addresses of the family: those that others can reach, then those of the link, then loopback, last what else the loopback
+ * interface has.
+ */
 export const list = (family: Family, system: System = networkInterfaces()): ReadonlyArray<Interface> => {
-  const found: Array<Interface> = []
+  const found: Array<{ readonly rank: number; readonly one: Interface }> = []
   for (const [name, addresses] of Object.entries(system)) {
     for (const { address, family: its, internal } of addresses ?? []) {
       if (its !== family) continue
-      found.push({ address: isOfLink(address) ? `${address}%${name}` : address, name, loopback: internal })
+      const loopback = internal && isLoopback(address)
+      found.push({
+        rank: loopback ? 2 : internal ? 3 : isOfLink(address) ? 1 : 0,
+        one: { address: isOfLink(address) ? `${address}%${name}` : address, name, loopback }
+      })
     }
   }
-  return found.sort((left, right) => rank(left) - rank(right))
+  return found.sort((left, right) => left.rank - right.rank).map(({ one }) => one)
 }
 
-const rank = (self: Interface): number => self.loopback ? 2 : isOfLink(self.address) ? 1 : 0
+/** Whether an address is one of those that no packet leaves a host with. */
+export const isLoopback = (address: string): boolean => address.startsWith("127.") || address === "::1"
 
 const isOfLink = (address: string): boolean => /^fe[89ab].:|^169\.254\./i.test(address)
 

@@ -27,10 +27,26 @@ export interface ProcessOptions {
   readonly unref?: boolean | undefined
 }
 
-/** The datagram size where nothing says otherwise. Ethernet's MTU less the headers of IPv4 and UDP. */
-export const datagramBytesDefault = 1_472
+/** Ethernet's MTU, in which datagrams fit where nothing says otherwise: other links of the way may have no more. */
+const ethernetMtu = 1_500
+/** Of IP and UDP. */
+const headerBytes = { IPv4: 28, IPv6: 48 } as const
+/** As of `packetMtu`. */
+const datagramBytesMin = 508
 /** On loopback larger datagrams cost less per byte; this fits the kernel's buffers well. */
 export const loopbackDatagramBytesDefault = 15_872
+
+/** The datagram size of a configuration on an interface, by default one that is not fragmented there. */
+export const datagramBytes = (
+  { multicastGroup, packetMtu }: Configuration,
+  { loopback, mtu = ethernetMtu }: Pick<Interfaces.Resolved, "loopback" | "mtu">
+): number =>
+  packetMtu ?? (loopback
+    ? loopbackDatagramBytesDefault
+    : Math.max(
+      datagramBytesMin,
+      Math.min(mtu, ethernetMtu) - headerBytes[Interfaces.familyOf(multicastGroup.address)]
+    ))
 
 /** The real network of a configuration. Fails with `InvalidConfig` when it may not, or cannot, use the interface. */
 export const network = Effect.fnUntraced(function*(
@@ -64,8 +80,7 @@ export const network = Effect.fnUntraced(function*(
       interface: chosen.address,
       hops: configuration.multicastHops,
       receiveBufferBytes: configuration.protocol.receiveBufferBytes,
-      datagramBytesMax: configuration.packetMtu ??
-        (chosen.loopback ? loopbackDatagramBytesDefault : datagramBytesDefault),
+      datagramBytesMax: datagramBytes(configuration, chosen),
       unref: options.unref,
       dropShare: tantrum / 100,
       random: Math.random
@@ -73,13 +88,19 @@ export const network = Effect.fnUntraced(function*(
   }
 })
 
-/** Opens a member on the real network for the scope. */
+/** Opens a member on the real network for the scope. It logs as its settings say, or as `logging` does. */
 export const member = (
   { unref, ...options }: Options & ProcessOptions,
-  sources: Settings.Sources
+  sources: Settings.Sources,
+  logging = Logging.layer
 ): Effect.Effect<Member.Member, McCacheError, Scope.Scope> =>
   Effect.clockWith((clock) =>
-    opened(options, sources, (configuration) => Effect.map(network(configuration, { unref }), ({ layer }) => layer))
+    opened(
+      options,
+      sources,
+      (configuration) => Effect.map(network(configuration, { unref }), ({ layer }) => layer),
+      logging
+    )
       .pipe(
         Effect.provideService(Clock.Clock, unref === true ? UnrefClock.make(clock) : clock),
         Effect.provideService(CoarseClock, CoarseClockNode.of(clock))
@@ -91,12 +112,16 @@ export const memberOnNetwork = (
   options: Options,
   sources: Settings.Sources
 ): Effect.Effect<Member.Member, McCacheError, Network | Scope.Scope> =>
-  Effect.flatMap(Network, (given) => opened(options, sources, () => Effect.succeed(Layer.succeed(Network, given))))
+  Effect.flatMap(
+    Network,
+    (given) => opened(options, sources, () => Effect.succeed(Layer.succeed(Network, given)), Logging.layer)
+  )
 
 const opened = Effect.fnUntraced(function*(
   options: Options,
   sources: Settings.Sources,
-  networkOf: (configuration: Configuration) => Effect.Effect<Layer.Layer<Network>, McCacheError>
+  networkOf: (configuration: Configuration) => Effect.Effect<Layer.Layer<Network>, McCacheError>,
+  logging: typeof Logging.layer
 ): Effect.fn.Return<Member.Member, McCacheError, Scope.Scope> {
   const settings = yield* Settings.load(options, sources)
   const { configuration, warnings } = settings
@@ -116,5 +141,5 @@ const opened = Effect.fnUntraced(function*(
       )
     }
     return member
-  }).pipe(Effect.provide(yield* Layer.build(Logging.layer(settings))))
+  }).pipe(Effect.provide(yield* Layer.build(logging(settings))))
 })

@@ -14,19 +14,34 @@ export interface PackageJson {
   readonly problem: string | undefined
 }
 
-/** The nearest one, `undefined` if there is none. Never fails: a file that cannot be used is told by its `problem`. */
-export const nearest = (directory: string): Effect.Effect<PackageJson | undefined> =>
+/**
+ * The nearest one to a directory, by default the working directory; `undefined` if there is none. Never fails: a file that cannot
+ * be used, or looked for, is told by its `problem`.
+ */
+export const nearest = (directory = "."): Effect.Effect<PackageJson | undefined> =>
   Effect.sync(() => {
-    for (let current = path.resolve(directory);; current = path.dirname(current)) {
-      const file = path.join(current, "package.json")
-      if (fs.statSync(file, { throwIfNoEntry: false })?.isFile() === true) return read(file)
-      if (path.dirname(current) === current) return undefined
+    const start = resolved(directory)
+    if (start === undefined) return undefined
+    for (let current = start;; current = path.dirname(current)) {
+      const found = read(path.join(current, "package.json"))
+      if (found !== undefined || path.dirname(current) === current) return found
     }
   })
 
-const read = (file: string): PackageJson => {
+/** `undefined` when the working directory was removed. */
+const resolved = (directory: string): string | undefined => {
+  try {
+    return path.resolve(directory)
+  } catch {
+    return undefined
+  }
+}
+
+/** `undefined` when there is no such file. */
+const read = (file: string): PackageJson | undefined => {
   const unusable = (problem: string): PackageJson => ({ path: file, name: undefined, mccache: undefined, problem })
   try {
+    if (fs.statSync(file, { throwIfNoEntry: false })?.isFile() !== true) return undefined
     const content: unknown = JSON.parse(fs.readFileSync(file, "utf8"))
     if (typeof content !== "object" || content === null || Array.isArray(content)) {
       return unusable("it is not an object")

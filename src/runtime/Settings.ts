@@ -81,7 +81,7 @@ const otherOptions = ["protocol", "unref"]
  */
 export const load = Effect.fnUntraced(function*(options: Options = {}, sources: Sources = {}) {
   const env = sources.env ?? process.env
-  const packageJson = yield* PackageJson.nearest(sources.cwd ?? process.cwd())
+  const packageJson = yield* PackageJson.nearest(sources.cwd)
   const reading: Reading = {
     options: { ...options },
     field: isObject(packageJson?.mccache) ? packageJson.mccache : {},
@@ -217,7 +217,7 @@ const conflictsOf = (configuration: Configuration, places: Reading["places"]): R
   const { cacheEviction, cacheMode, protocol } = configuration
   const conflicts = Protocol.problems(protocol).map((problem) => `${problem}.`)
   if (cacheMode === 1 && cacheEviction === "used") conflicts.push(usedInMode1(places.cacheEviction, places.cacheMode))
-  conflicts.push(...capacityProblems(configuration, protocol, { max: places.cacheMax, size: places.cacheSize }))
+  conflicts.push(...capacityProblems(configuration.cacheSizeBytes, protocol, places.cacheSize))
   return conflicts
 }
 

@@ -38,7 +38,7 @@ export interface Options {
   readonly port: number
   /** An address of this host, or an interface's name. What `Interfaces.resolve` answers is right. */
   readonly interface: string
-  /** Routers that a datagram passes, 1 to 255. */
+  /** The hop limit (TTL) of multicasts, 1 to 255: routers on the way + 1. */
   readonly hops: number
   /** What to ask the system for, per socket; `Network.receiveBufferBytes` says what it gave. */
   readonly receiveBufferBytes: number
@@ -164,14 +164,14 @@ export const make = (options: Options): Network["Service"] => {
     const reader = yield* Effect.mapError(socket.reader, (error) => networkFailed(options, causeOf(error)))
     const writer = yield* socket.writer
     const { address, port } = own.address()
-    const loopback = isLoopback(address)
+    const loopback = Interfaces.isLoopback(address)
     group.on("message", (payload, info) => {
       if (info.port === port && info.address === address) {
         if (echoesSeen) echoesOwed--
         echoesSeen = true
         return
       }
-      if (loopback && !isLoopback(info.address)) return
+      if (loopback && !Interfaces.isLoopback(info.address)) return
       own.emit("message", payload, info)
     })
     group.on("error", (error) => end(textOf(error)))
@@ -183,12 +183,16 @@ export const make = (options: Options): Network["Service"] => {
     const family = Interfaces.familyOf(address)
     const groupDrops = yield* KernelDrops.watch(family, options.port)
     const ownDrops = yield* KernelDrops.watch(family, port)
+    let overflow = 0
 
     const opened: Open = {
       writer,
       group: groupAddress,
-      // Losing an echo is no loss.
-      receiveOverflow: () => reader.dropped() + Math.max(0, groupDrops() - Math.max(0, echoesOwed)) + ownDrops(),
+      // Losing an echo is no loss; one that is on its way is none that was lost, and what was counted stays.
+      receiveOverflow: () => {
+        const lost = reader.dropped() + Math.max(0, groupDrops() - Math.max(0, echoesOwed)) + ownDrops()
+        return overflow = Math.max(overflow, lost)
+      },
       end
     }
     yield* Effect.addFinalizer(() =>
@@ -249,6 +253,7 @@ const openSockets = Effect.fnUntraced(
     if (groupAddress === undefined) return yield* networkFailed(options, "its address cannot be read")
     const own = yield* acquire(options, family, false)
     yield* bind(options, own, 0, local.address)
+    makeRoom(own, options.datagramBytesMax)
     yield* attempt(options, () => {
       own.setMulticastInterface(multicastInterface)
       own.setMulticastTTL(options.hops)
@@ -321,6 +326,16 @@ const enlarge = (socket: Dgram.Socket, bytes: number): void => {
   }
 }
 
+/** macOS sends nothing that is larger than the buffer, of 9,216 bytes if nobody asks for more. */
+const makeRoom = (socket: Dgram.Socket, datagramBytesMax: number): void => {
+  const bytes = 4 * datagramBytesMax
+  try {
+    if (socket.getSendBufferSize() < bytes) socket.setSendBufferSize(bytes)
+  } catch {
+    // What is not sent is counted.
+  }
+}
+
 const close = (socket: Dgram.Socket): void => {
   try {
     socket.close()
@@ -330,8 +345,6 @@ const close = (socket: Dgram.Socket): void => {
 }
 
 // ---------------------------------------------------------------------------------------------------- words
-
-const isLoopback = (host: string): boolean => host.startsWith("127.") || host === "::1"
 
 const parseAddress = (text: Address): NetAddress.InetAddress | undefined => {
   const colon = text.lastIndexOf(":")

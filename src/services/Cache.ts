@@ -22,7 +22,8 @@ import type { Acknowledgement } from "./Waits.ts"
 /**
  * How a value is written. `ttl`: **a plain number is seconds**, 0 is for ever. `ack`: wait until all members live at the
  * call, a majority of them, or that many *other* members have applied it; fails with `AckTimeout` after `timeout`
- * (default `protocol.ackTimeoutMillis`), the value being written all the same.
+ * (default `protocol.ackTimeoutMillis`), the value being written all the same, or at once, before it is written, where fewer
+ * members are known than it asks for.
  *
  * @since 0.1.0
  * @category models

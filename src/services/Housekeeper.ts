@@ -100,6 +100,8 @@ export interface Housekeeper {
     build: (request: number) => Request,
     done: (reply: Uint8Array | undefined) => void
   ) => void
+  /** What this member answers to its own program is logged as what it answers to others. */
+  readonly answered: MemberLog.MemberLog["answered"]
   /** Whether everybody that can be found was met. */
   readonly acquainted: () => boolean
   /** Sticky: whether this member can be a donor. */
@@ -138,6 +140,11 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
     log.event(event, of)
   }
 
+  const told = (what: MemberLog.Answered, json: string): string => {
+    log.answered(what, () => json)
+    return json
+  }
+
   const requests = Requests.make({
     ticks: time.ticks,
     send: multicaster.send,
@@ -151,8 +158,8 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
     pieceBytes: host.pieceBytes,
     settled: () => [...host.listener().settledOfAll(), { sender: host.self, number: multicaster.highest() }],
     send: multicaster.send,
-    metrics: host.metrics,
-    checksum: host.checksum,
+    metrics: (namespace) => told("metrics", host.metrics(namespace)),
+    checksum: (namespace, key) => told("checksum", host.checksum(namespace, key)),
     reset: (name) => {
       for (const namespace of host.namespaces.values()) {
         if (name === undefined || name === namespace.name) restart(namespace)
@@ -459,6 +466,10 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
     restart: (namespace) => void actor.offer({ _tag: "Restart", namespace }),
     ask: (to, build, done) => {
       if (!actor.offer({ _tag: "Ask", to, build, done })) done(undefined)
+    },
+    answered: (what, json) => {
+      log.answered(what, json)
+      actor.wake()
     },
     acquainted: joining.acquainted,
     ready: joining.ready,

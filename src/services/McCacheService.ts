@@ -58,7 +58,7 @@ export interface McCacheService {
   readonly events: Stream.Stream<ClusterEvent>
   /** The largest UDP payload that reaches an address in one piece, in bytes. */
   readonly mtu: PathProbe["mtu"]
-  /** Routers to an address, at most `max` (default 20). */
+  /** The hops to an address, at most `max` (default 20): routers on the way + 1. */
   readonly hops: PathProbe["hops"]
   /** Sends what is queued, says farewell, and ends all fibers. The layer does it with its scope. */
   readonly close: Effect.Effect<void>

@@ -314,6 +314,11 @@ export const make = Effect.fnUntraced(function*(
   const localChecksum = (name?: string, key?: Key): string | undefined =>
     Reports.checksum(namespaces, time.now(), name, key)
 
+  const logged = <A>(what: "metrics" | "checksum", answer: A): A => {
+    keeper.answered(what, () => JSON.stringify(answer) ?? "none")
+    return answer
+  }
+
   const waits = Waits.make({ protocol, places, multicaster, housekeeper: keeper, closed: () => closed })
   const gathering = Gather.make({
     self: { id: self, ...label },
@@ -392,7 +397,7 @@ export const make = Effect.fnUntraced(function*(
       return localChecksum(name, key)
     },
     clusterMetrics: (options = {}) =>
-      gather(options, () => localMetrics(options.name), (request) => ({
+      gather(options, () => logged("metrics", localMetrics(options.name)), (request) => ({
         _tag: "METRICS",
         request,
         namespace: options.name
@@ -402,12 +407,11 @@ export const make = Effect.fnUntraced(function*(
         attempt(() => {
           if (options.key !== undefined) requireKey(options.key)
         }),
-        gather<string | undefined>(options, () => localChecksum(options.name, options.key), (request) => ({
-          _tag: "CHECKSUM",
-          request,
-          namespace: options.name,
-          key: options.key
-        }))
+        gather<string | undefined>(
+          options,
+          () => logged("checksum", localChecksum(options.name, options.key)),
+          (request) => ({ _tag: "CHECKSUM", request, namespace: options.name, key: options.key })
+        )
       ),
     flush: waits.flush,
     checkAcknowledgement: waits.check,

@@ -12,6 +12,9 @@ import type { MemberId } from "../domain/Stamp.ts"
 import type { ClusterEvent } from "./ClusterEvent.ts"
 import { type Counters, type Refusal, refusals } from "./Counters.ts"
 
+/** What members answer to people. */
+export type Answered = "metrics" | "checksum"
+
 export interface MemberLog {
   /** Notes a line; `reason` names its kind. */
   readonly say: (
@@ -22,6 +25,8 @@ export interface MemberLog {
   ) => void
   /** Notes what an event of the cluster says to people. */
   readonly event: (event: ClusterEvent, of: MemberLabel.MemberLabel | undefined) => void
+  /** Notes what this member answered to people: of a kind once a minute, as who watches a cluster asks each second. */
+  readonly answered: (what: Answered, json: () => string) => void
   /** Once a second, notes what was refused since, and how many lines were left out of what came too often. */
   readonly look: () => void
   /** Logs what was noted. */
@@ -39,6 +44,7 @@ interface Line {
 }
 
 const lookMillis = 1_000
+const answerMillis = 60_000
 
 export const make = (options: {
   readonly self: MemberId
@@ -47,6 +53,7 @@ export const make = (options: {
 }): MemberLog => {
   const { counters, ticks } = options
   const limit = LogLimit.make(lookMillis)
+  const answers = LogLimit.make(answerMillis)
   const lines: Array<Line> = []
   const seen = { ...counters.refused }
   const once = new Set<Refusal>()
@@ -86,6 +93,10 @@ export const make = (options: {
     event: (event, of) => {
       const { level, message, ...details } = eventText(event, of)
       say(level, event.type, `McCache: ${message}`, details)
+    },
+    answered: (what, json) => {
+      if (LogLimit.pass(answers, what, ticks()) === undefined) return
+      say("Info", what, `McCache: this member's ${what}, as asked for`, { [what]: json() })
     },
     look: () => {
       const now = ticks()

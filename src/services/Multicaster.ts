@@ -159,11 +159,11 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<M
   }
 
   const sendControls = (to: Destination | undefined, controls: ReadonlyArray<Control>): void => {
-    for (const operation of controls) {
-      operations.sent(operation, to?.id)
-      for (const pieces of controlPacker.add(OperationCodec.encodeControl(operation))) {
-        sealTo(to, Framing.controlBody(pieces))
-      }
+    // All before any is packed: what cannot be encoded must not leave others in the packer for the next destination.
+    const records = controls.map(OperationCodec.encodeControl)
+    for (const operation of controls) operations.sent(operation, to?.id)
+    for (const record of records) {
+      for (const pieces of controlPacker.add(record)) sealTo(to, Framing.controlBody(pieces))
     }
     const rest = controlPacker.flush()
     if (rest !== undefined) sealTo(to, Framing.controlBody(rest))

@@ -30,13 +30,20 @@ export interface Requests {
   readonly nextDue: () => number
 }
 
+/** Members answer in pieces of a datagram's size, of which none is smaller than 256 bytes but the last of an answer. */
+const pieceBytesMin = 128
+
 export const make = (options: {
   readonly ticks: () => number
   readonly send: (to: Destination, operation: Control) => void
   readonly giveUpMillis: number
   readonly replyBytesMax: () => number
 }): Requests => {
-  const client = Pull.makeClient({ giveUpMillis: options.giveUpMillis, replyBytesMax: options.replyBytesMax })
+  const client = Pull.makeClient({
+    giveUpMillis: options.giveUpMillis,
+    replyBytesMax: options.replyBytesMax,
+    pieceBytesMin
+  })
   const pending = new Map<number, Pending>()
   let last = 0
   const fail = (request: number): void => {

@@ -5,7 +5,7 @@
  */
 import type { Key } from "../domain/Key.ts"
 import type { Member } from "../domain/Membership.ts"
-import type { Status } from "../domain/Operation.ts"
+import { type Status, wantKeysMax } from "../domain/Operation.ts"
 import * as OperationCodec from "../domain/OperationCodec.ts"
 import * as Repair from "../domain/Repair.ts"
 import type { MemberId } from "../domain/Stamp.ts"
@@ -151,7 +151,8 @@ export const start = (
     let bytes = 0
     let keyBytes = 0
     for (const item of items) {
-      if (keys.length > 0 && (bytes + item.bytes > wantBytesMax || keyBytes > keyBytesMax)) {
+      const isFull = bytes + item.bytes > wantBytesMax || keyBytes > keyBytesMax || keys.length >= wantKeysMax
+      if (keys.length > 0 && isFull) {
         portions.push({ keys, bytes })
         keys = []
         bytes = 0

@@ -37,7 +37,7 @@ export interface WaitOptions {
 export interface Waits {
   readonly ready: Effect.Effect<void, McCacheError.McCacheError>
   readonly flush: (options?: WaitOptions) => Effect.Effect<Flushed, McCacheError.McCacheError>
-  /** Throws for an acknowledgement, or a timeout, that cannot be: before the write that asks for it. */
+  /** Throws for an acknowledgement, or a timeout, that cannot be, as far as that is known: before the write that asks for it. */
   readonly check: (ack: Acknowledgement, options?: WaitOptions) => void
   /** Waits until so many members applied what was written before the call. */
   readonly acknowledged: (ack: Acknowledgement, options?: WaitOptions) => Effect.Effect<void, McCacheError.McCacheError>
@@ -145,7 +145,8 @@ export const make = ({ closed, housekeeper, multicaster, places, protocol }: Hos
         `ack is ${TimeInput.show(ack)}; accepted: "all", "majority", or a whole number of other members.`
       )
     }
-    if (ack > others) {
+    // A member that just started does not know yet how many there are: it asks anew when it does.
+    if (ack > others && housekeeper.acquainted()) {
       throw McCacheError.make(
         "AckTimeout",
         `ack asks for ${ack} other members, but only ${others} are known: ask for fewer, or start more.`

@@ -222,6 +222,24 @@ describe("a silent receiver", () => {
     assert.deepStrictEqual(FlowWindow.due(sender.flow, now + 1_200), [a])
   })
 
+  it("is not given more for what nobody was left to acknowledge, nor for what somebody acknowledged who stood still", () => {
+    const alone = new Sender()
+    alone.ack(a, 0, 64, 0)
+    alone.send(0, 1)
+    FlowWindow.leave(alone.flow, a)
+    alone.ack(b, 1, 64, 3_600_000)
+    alone.ack(b, 1, 64, 3_600_001)
+    const stood = new Sender()
+    stood.ack(b, 0, 64, 0)
+    stood.send(0, 1)
+    stood.ack(b, 1, 64, 3_600_001)
+    for (const sender of [alone, stood]) {
+      sender.send(3_600_002, 1)
+      assert.deepStrictEqual(FlowWindow.due(sender.flow, 3_600_501), [])
+      assert.deepStrictEqual(FlowWindow.due(sender.flow, 3_600_502), [b])
+    }
+  })
+
   it("counts as speaking when it says that it misses something", () => {
     const sender = new Sender()
     sender.ack(a, 0, 4, 0)

@@ -248,6 +248,18 @@ describe("the reader", () => {
     assert.isAtMost(asks.reduce((sum, { bytes }) => sum + bytes, 0), 32 * 100)
   })
 
+  it("takes no tiny pieces, which take far more room than their bytes, but at the end", () => {
+    const client = Pull.makeClient({ pieceBytesMin: 128 })
+    const reply = bytesOf(201, mulberry32(5))
+    const crc = checksum(reply)
+    const piece = (from: number, to: number) => Pull.onPiece(client, 1, 201, from, reply.subarray(from, to), crc, 0)
+    Pull.start(client, 1, 0)
+    for (let at = 0; at < 200; at += 100) assert.isUndefined(piece(at, at + 100))
+    assert.strictEqual(client.readings.get(1)?.bytes, 0)
+    assert.isUndefined(piece(0, 200))
+    assert.deepStrictEqual(piece(200, 201), reply)
+  })
+
   it("takes nothing that exceeds the greatest answer, nothing that was not asked for, and nothing empty", () => {
     const client = Pull.makeClient({ replyBytesMax: () => 1_000 })
     const reply = bytesOf(300, mulberry32(5))

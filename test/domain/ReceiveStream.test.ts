@@ -299,6 +299,17 @@ describe("asking for what is missing", () => {
     assert.strictEqual(ReceiveStream.nextDue(stream), Infinity)
   })
 
+  it("gives up all that is missing for as long and was asked for, not one gap after the other", () => {
+    const stream = make()
+    for (const number of [1, 3, 5, 7]) take(stream, number, 0)
+    run(stream, 5_000)
+    // Known only now: it has its own time.
+    take(stream, 9, 5_000)
+    const gaveUp = run(stream, 60_000).filter(({ abandoned }) => abandoned > 0)
+    assert.deepStrictEqual(gaveUp.map(({ abandoned }) => abandoned), [3, 1])
+    assert.isBelow(gaveUp[0].at, 11_000)
+  })
+
   it("begins anew with short pauses for the next gap", () => {
     const stream = make()
     take(stream, 2, 0)

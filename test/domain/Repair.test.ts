@@ -41,7 +41,7 @@ describe("a donor that holds nothing", () => {
       assert.deepStrictEqual(Repair.onListing(repair, Repair.listing(donor(), bucket, t0), t0), [])
     }
     assert.isTrue(Repair.finish(repair, t0))
-    assert.deepStrictEqual([...replica.records.keys()], ["new"])
+    assert.deepStrictEqual(Array.from(replica.records.values(), ({ key }) => key), ["new"])
   })
 
   it("that says so of less than all buckets says nothing", () => {
@@ -50,6 +50,7 @@ describe("a donor that holds nothing", () => {
       const repair = Repair.start(replica, "join")
       Repair.onDigest(repair, { quantum: 0, floor: line, forget: line, count, hashes }, t0)
       assert.strictEqual(replica.floor, 0)
+      assert.isFalse(Repair.finish(repair, t0), "nothing was compared")
     }
   })
 })
@@ -68,7 +69,28 @@ describe("a listing of a value that is larger than the taker's cache", () => {
     const repair = Repair.start(replica, "repair")
     Repair.onListing(repair, listing(clockAt(1)), t0 + 1)
     assert.isUndefined(Replica.record(replica, "k"))
+    // An older copy of it that arrives in between is stored, and goes with the end.
+    Replica.apply(replica, { ...put("k", clockAt(0) + 1, a), origin: "remote" }, t0 + 1)
+    assert.isTrue(Repair.finish(repair, t0 + 1))
+    assert.isUndefined(Replica.record(replica, "k"))
     assert.strictEqual(replica.forget, clockAt(1))
+  })
+
+  it("does not keep out what is older and was to come", () => {
+    const theirs = make({ cacheMax: 2_000, cacheSizeBytes: 2 ** 23 }).replica
+    for (let n = 0; n < 1_000; n++) Replica.apply(theirs, put(`k${n}`, clockAt(0) + n, a), t0)
+    const large = { ...put("large", clockAt(1), a), value: new Uint8Array(20_000) }
+    Replica.apply(theirs, large, t0 + 1)
+    const { replica } = make({ cacheMax: 2_000, cacheSizeBytes: 10_000 })
+    const repair = Repair.start(replica, "join")
+    const next = Repair.onDigest(repair, Repair.digest(theirs, t0 + 1), t0 + 1)
+    for (const bucket of next._tag === "Buckets" ? next.buckets : []) {
+      const wanted = Repair.onListing(repair, Repair.listing(theirs, bucket, t0 + 1), t0 + 1)
+      Repair.onCopies(repair, Repair.copies(theirs, wanted.map(({ key }) => key), t0 + 1), t0 + 1)
+    }
+    assert.isTrue(Repair.finish(repair, t0 + 1))
+    assert.strictEqual(replica.records.size, 1_000)
+    assert.isAtLeast(replica.forget, clockAt(1))
   })
 
   it("is refused when its stamp is too far ahead: it would drag the forget line along, and the clock with it", () => {

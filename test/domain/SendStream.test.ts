@@ -235,6 +235,16 @@ describe("sending again", () => {
     }
   })
 
+  it("gives each number once, whatever ranges overlap, and looks at no more than an honest question spans", () => {
+    const stream = SendStream.make({ retainBytesMax: 2 ** 20 })
+    for (let number = 1; number <= 10_000; number++) SendStream.append(stream, bodyOf(number, 20))
+    const ranges = Array.from({ length: 64 }, () => ({ from: 1, to: 2 ** 40 }))
+    const numbers = SendStream.resend(stream, ranges, 0, 20_000)
+    assert.strictEqual(new Set(numbers).size, numbers.length)
+    assert.isAtLeast(numbers.length, 4_096)
+    assert.isBelow(numbers.length, 5_000)
+  })
+
   it("is bounded for each number by one turn in 10 ms, whoever asks for whatever", () => {
     for (let seed = 1; seed <= 20; seed++) {
       const random = mulberry32(seed)

@@ -84,7 +84,7 @@ const sound = (node: Cluster.Node, nowMillis: number): void => {
     if (replica.clock.last > Stamp.fromMillis(nowMillis + ahead)) {
       throw new Defect(`${name}'s clock ran ahead to ${replica.clock.last} at ${Stamp.fromMillis(nowMillis)}`)
     }
-    for (const key of replica.records.keys()) {
+    for (const { key } of replica.records.values()) {
       const problem = Key.problem(key)
       if (problem !== undefined) throw new Defect(`${name} holds ${problem} as a key of ${namespace}`)
     }

@@ -1,6 +1,7 @@
 /** How the `mccache` command ends when there is less than was asked for, and what it does without a cluster. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Schema from "effect/Schema"
+import * as SettingTable from "../../src/domain/SettingTable.ts"
 import { eventually, group, withChildren } from "./support/Children.ts"
 import { flagsOf, run } from "./support/Command.ts"
 
@@ -26,6 +27,20 @@ describe("without a cluster", () => {
     const programs = await run(["config", "--json"], environment)
     assert.nestedPropertyVal(JSON.parse(programs.out), "origins.cacheMax", "environment")
     for (const text of [out, err, programs.out, programs.err]) assert.notInclude(text, key)
+  })
+
+  it("config: tells what decides where nothing is set for the log, and else what is set", async () => {
+    const names = { MCCACHE_LOG_LEVEL: "debug", MCCACHE_LOG_FORMAT: "json" }
+    const [unset, set] = await Promise.all([run(["config"]), run(["config"], names)])
+    const rows = ({ out }: typeof unset) =>
+      out.split("\n").filter((line) => Object.keys(names).includes(line.split(" ", 1)[0]))
+        .map((line) => line.split(/ {2,}/))
+    const settings = SettingTable.settings.filter(({ variable }) => Object.keys(names).includes(variable))
+    assert.deepStrictEqual(rows(unset), settings.map(({ defaultText, variable }) => [variable, defaultText, "default"]))
+    assert.sameDeepMembers(rows(set), [
+      ["MCCACHE_LOG_LEVEL", "Debug", "environment"],
+      ["MCCACHE_LOG_FORMAT", "json", "environment"]
+    ])
   })
 
   it("colours only what may be coloured", async () => {

@@ -65,6 +65,19 @@ const mccache = await open({ ...options, unref: true })
 mccache.cache("n").set("x", 1)`)
     assert.strictEqual(code, 0, out)
   })
+
+  it("with unref goes on as long as it awaits McCache, and then ends by itself", async () => {
+    // At the top level Node tells of an await that never ends; in a function it ends in silence.
+    const { code, out } = await run(`
+const main = async () => {
+  const mccache = await open({ ...options, unref: true })
+  await mccache.ready()
+  console.log("ready")
+}
+void main()`)
+    assert.strictEqual(out, "ready\n")
+    assert.strictEqual(code, 0)
+  })
 })
 
 describe("a closed McCache", () => {

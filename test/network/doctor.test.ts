@@ -11,7 +11,9 @@ const reason = unavailable()
 const cluster = {
   MCCACHE_CLUSTER: "doctor",
   MCCACHE_CRYPTO_KEY: randomBytes(32).toString("base64url"),
-  MCCACHE_MULTICAST_IP: "239.255.77.4:4777"
+  MCCACHE_MULTICAST_IP: "239.255.77.4:4777",
+  // By default it would be what the link carries.
+  MCCACHE_PACKET_MTU: "1472"
 }
 
 interface Diagnosis {

@@ -32,6 +32,31 @@ describe("resolve", () => {
       assert.deepStrictEqual(yield* resolved("auto", "IPv4", true, hostOnly), ["127.0.0.1", "lo", true])
     }))
 
+  it.effect("a routable address of the loopback interface is not loopback, and comes last", () =>
+    Effect.gen(function*() {
+      const given: Interfaces.System = {
+        lo: [address("10.0.0.5", true), address("127.0.0.1", true), address("2001:db8::5", true), address("::1", true)],
+        eth0: [address("10.0.0.7", false), address("fd00::7", false)]
+      }
+      for (
+        const [family, beyond, loopback, routable] of [
+          ["IPv4", "10.0.0.7", "127.0.0.1", "10.0.0.5"],
+          ["IPv6", "fd00::7", "::1", "2001:db8::5"]
+        ] as const
+      ) {
+        assert.deepStrictEqual(Interfaces.list(family, given), [
+          { address: beyond, name: "eth0", loopback: false },
+          { address: loopback, name: "lo", loopback: true },
+          { address: routable, name: "lo", loopback: false }
+        ])
+        for (const setting of ["auto", "lo"]) {
+          assert.deepStrictEqual(yield* resolved(setting, family, false, given), [loopback, "lo", true])
+        }
+        assert.deepStrictEqual(yield* resolved(routable, family, false, given), [routable, "lo", false])
+        assert.deepStrictEqual(yield* resolved("auto", family, true, given), [beyond, "eth0", false])
+      }
+    }))
+
   it.effect("takes names and addresses, and gives a link's address its zone", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(yield* resolved("eth1", "IPv4", false), ["192.168.1.7", "eth1", false])

@@ -165,7 +165,7 @@ describe("settings", () => {
         "Unknown \"mccache\" field: clustr is ignored; did you mean cluster?",
         "MCCACHE_TTL is an old name; use MCCACHE_CACHE_TTL (default 3600 s).",
         "MCCACHE_SYNC_PULSE is an old name; use MCCACHE_CACHE_PULSE (default 300 s).",
-        "MCCACHE_MTU is an old name; use MCCACHE_PACKET_MTU (default 1472 bytes; on loopback the largest that measures best).",
+        "MCCACHE_MTU is an old name; use MCCACHE_PACKET_MTU (default 1472 bytes, less where the interface has less; on loopback the largest that measures best).",
         "MCCACHE_DEBUG_LOGFILE is an old name; use MCCACHE_LOG_FILENAME (default none).",
         "Unknown \"mccache\".protocol.heartbeatMilis is ignored; did you mean heartbeatMillis?"
       ])
@@ -196,10 +196,6 @@ describe("settings", () => {
         /^protocol\.suspectMillis \(20,000\) must be less than protocol\.removeMillis \(15,000\)\.$/
       )
       assert.match(
-        yield* failure({ cacheMax: 2_000, protocol: { tombstonesMax: 2 ** 24 - 1 } }),
-        /^option cacheMax \(2000\) and protocol\.tombstonesMax/
-      )
-      assert.match(
         yield* failure({ protocol: { reassemblyBytesMax: 2_000_000 } }),
         /^cacheSize \(8388608\) must be .* protocol\.reassemblyBytesMax \(2000000\)/
       )
@@ -220,6 +216,27 @@ describe("settings", () => {
         assert.match(warnings[0], /package\.json is not used: /)
       }
     }))
+
+  it.effect("say where a package.json could not be looked for", () =>
+    Effect.gen(function*() {
+      // A directory that cannot be searched fails in the same place, but not for root.
+      const { configuration, warnings } = yield* Settings.load({}, { env: {}, cwd: `/${"x".repeat(300)}` })
+      assert.strictEqual(configuration.cluster, "mccache")
+      assert.strictEqual(warnings.length, 1)
+      assert.match(warnings[0], /package\.json is not used: ENAMETOOLONG/)
+    }))
+
+  it("use no package.json where the working directory was removed", () => {
+    const before = process.cwd()
+    const removed = fs.mkdtempSync(path.join(os.tmpdir(), "mccache-removed-"))
+    try {
+      process.chdir(removed)
+      fs.rmdirSync(removed)
+      assert.isUndefined(Effect.runSync(PackageJson.nearest()))
+    } finally {
+      process.chdir(before)
+    }
+  })
 
   it.effect("refuse a malformed mccache field", () =>
     Effect.gen(function*() {

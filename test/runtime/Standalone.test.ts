@@ -181,6 +181,8 @@ describe("as a Map", () => {
     assert.strictEqual(cache.setDefault("a", 9), 1)
     assert.strictEqual(cache.setDefault("d", 4), 4)
     assert.strictEqual(cache.peek("a"), 1)
+    assert.strictEqual(cache.getUnsafe("a"), 1)
+    assert.isUndefined(cache.getUnsafe("other"))
     assert.isAbove(cache.bytes, 0)
     assert.strictEqual(cache.metadata("a")?.writer, a.id)
     assert.strictEqual(cache.pop("a"), 1)
@@ -354,6 +356,7 @@ describe("the end", () => {
     await mccache.close()
     const calls: ReadonlyArray<() => unknown> = [
       () => cache.get("k"),
+      () => cache.getUnsafe("k"),
       () => cache.peek("k"),
       () => cache.has("k"),
       () => cache.set("k", 1),

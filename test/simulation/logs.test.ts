@@ -1,6 +1,7 @@
 /** What members log of their cluster, and of what strangers do to it. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Logger from "effect/Logger"
 import type * as LogLevel from "effect/LogLevel"
 import * as References from "effect/References"
@@ -170,6 +171,39 @@ describe("at level info", () => {
         )
         assert.match(ofA[4].message, /is removed: .* look for a stalled event loop/)
         assert.isTrue(lines.every((line) => line.operation === undefined))
+      })))
+
+  it.effect("what members answer to people is a line of each once a minute", () =>
+    recorded("Info", (lines) =>
+      Effect.gen(function*() {
+        const cluster = yield* Cluster.make()
+        const nodes = [yield* cluster.join("a"), yield* cluster.join("b")]
+        for (const { mccache } of nodes) yield* mccache.cache("n")
+        yield* cluster.advance("2 seconds")
+        const ask = Effect.fnUntraced(function*() {
+          lines.splice(0)
+          for (const question of [nodes[0].mccache.clusterMetrics(), nodes[0].mccache.clusterChecksum()]) {
+            const asking = yield* Effect.forkChild(question)
+            yield* cluster.advance("1 second")
+            yield* Fiber.join(asking)
+          }
+          return lines.map(({ checksum, level, member, metrics }) => [
+            level,
+            member,
+            metrics === undefined ? checksum : JSON.parse(String(metrics)).member
+          ])
+        })
+        const told = nodes.map(({ member }) => ["INFO", member.id.slice(0, 8), member.id])
+        const sums = nodes.map(({ member }) => [
+          "INFO",
+          member.id.slice(0, 8),
+          JSON.stringify(member.localChecksum())
+        ])
+        assert.sameDeepMembers(yield* ask(), [...told, ...sums])
+        yield* cluster.advance("50 seconds")
+        assert.deepStrictEqual(yield* ask(), [])
+        yield* cluster.advance("10 seconds")
+        assert.sameDeepMembers(yield* ask(), [...told, ...sums])
       })))
 
   it.effect("a host's name moves nobody's cursor", () =>

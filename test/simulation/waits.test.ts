@@ -540,4 +540,30 @@ describe("ack", () => {
       assert.strictEqual(error.reason._tag, "AckTimeout")
       assert.isFalse(cacheOf("a").has("x"))
     }).pipe(Effect.scoped))
+
+  it.effect("of a member that just started waits until it knows how many there are", () =>
+    Effect.gen(function*() {
+      const { cacheOf, cluster } = yield* start(70, 0, ["b"])
+      yield* cluster.join("a")
+      const written = yield* Effect.forkChild(write(cluster, 1), { startImmediately: true })
+      assert.isUndefined(written.pollUnsafe())
+      assert.isEmpty(cluster.node("a").member.members().slice(1))
+      yield* cluster.advance("2 seconds")
+      assert.strictEqual(written.pollUnsafe()?._tag, "Success")
+      assert.strictEqual(cacheOf("b").peek("x"), 1)
+    }).pipe(Effect.scoped))
+
+  it.effect("fails when a member that just started finds nobody, and from then on at once, and writes nothing", () =>
+    Effect.gen(function*() {
+      const { cacheOf, cluster } = yield* start(71, 0, [])
+      yield* cluster.join("a")
+      const written = yield* Effect.forkChild(write(cluster, 1), { startImmediately: true })
+      assert.isUndefined(written.pollUnsafe())
+      yield* cluster.advance("2 seconds")
+      assert.strictEqual(failedWith(written), "AckTimeout")
+      assert.isTrue(cacheOf("a").delete("x"))
+      const error = yield* Effect.flip(write(cluster, 1))
+      assert.strictEqual(error.reason._tag, "AckTimeout")
+      assert.isFalse(cacheOf("a").has("x"))
+    }).pipe(Effect.scoped))
 })

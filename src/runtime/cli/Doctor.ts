@@ -41,9 +41,9 @@ const columnsDefault = 100
 
 const settingsOf = (
   { configuration, warnings }: Settings.Settings,
-  loopback: boolean
+  chosen: Interfaces.Resolved | undefined
 ): SettingsFacts => {
-  const { multicastGroup, packetMtu, protocol } = configuration
+  const { multicastGroup, protocol } = configuration
   return {
     cluster: configuration.cluster,
     group: multicastGroup.address,
@@ -53,7 +53,7 @@ const settingsOf = (
     interface: configuration.interface,
     keys: Redacted.value(configuration.cryptoKeys).length,
     insecure: configuration.insecure,
-    packetBytes: packetMtu ?? (loopback ? Open.loopbackDatagramBytesDefault : Open.datagramBytesDefault),
+    packetBytes: Open.datagramBytes(configuration, chosen ?? { loopback: false, mtu: undefined }),
     receiveBufferBytes: protocol.receiveBufferBytes,
     clockKeepMillis: protocol.clockKeepMillis,
     clockAheadMillisMax: protocol.clockAheadMillisMax,
@@ -125,7 +125,7 @@ const examine = Effect.fnUntraced(function*(options: Options, millis: number) {
   }
   const { configuration } = settings.success
   const chosen = yield* Effect.result(interfaceOf(configuration))
-  const facts = settingsOf(settings.success, Result.isSuccess(chosen) && chosen.success.loopback)
+  const facts = settingsOf(settings.success, Result.isSuccess(chosen) ? chosen.success : undefined)
   const sources = HostFacts.system(facts.family)
   if (Result.isFailure(chosen)) {
     return {
@@ -136,7 +136,7 @@ const examine = Effect.fnUntraced(function*(options: Options, millis: number) {
   }
   const found = { settings: facts, interface: chosen.success }
   const opened = yield* Effect.result(Effect.gen(function*() {
-    const member = yield* Open.member(options, {})
+    const member = yield* Open.member(options, {}, () => silent)
     const ear = yield* Eavesdroppers.listen({
       group: facts.group,
       port: facts.port,

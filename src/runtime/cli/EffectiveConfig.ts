@@ -9,6 +9,9 @@ import * as Settings from "../Settings.ts"
 import * as Output from "./Output.ts"
 import * as Show from "./Show.ts"
 
+/** What the program's own logger decides where nothing is set. */
+const ofProgram = new Set(["logLevel", "logFormat"])
+
 /** The value of a setting in the form that its table gives defaults in. Keys are counted and never shown. */
 export const shown = (configuration: Configuration, setting: SettingTable.Setting): string => {
   const { field } = setting
@@ -44,7 +47,9 @@ export const command = Command.make(
     }
     const rows = SettingTable.settings.map((setting) => [
       setting.variable,
-      shown(configuration, setting),
+      origins[setting.option] === "default" && ofProgram.has(setting.field)
+        ? setting.defaultText
+        : shown(configuration, setting),
       origins[setting.option]
     ])
     const protocol = Object.entries(configuration.protocol)

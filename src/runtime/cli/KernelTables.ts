@@ -55,10 +55,12 @@ export const routesTo = (address: bigint, bits: 32 | 128, routes: ReadonlyArray<
 export const joined4 = (text: string, group: bigint): ReadonlyArray<string> => {
   const devices: Array<string> = []
   let device = ""
-  for (const fields of rows(text).slice(1)) {
-    // A device's line is "4 eth0 : 1 V3"; those of its groups have no number before.
-    if (fields.length >= 5 && fields[2] === ":") device = fields[1]
-    else if (/^[0-9a-f]{8}$/i.test(fields[0] ?? "") && swapped(fields[0]) === group) devices.push(device)
+  for (const line of text.split("\n").slice(1)) {
+    // A device's line is "4 eth0 : 1 V3", with a long name "4 enp65s0f0: 1 V3"; those of its groups have no number before.
+    const named = /^\s*\d+\s+(\S+?)\s*:\s/.exec(line)?.[1]
+    const address = /^\s*([0-9a-f]{8})\s/i.exec(line)?.[1]
+    if (named !== undefined) device = named
+    else if (address !== undefined && swapped(address) === group) devices.push(device)
   }
   return devices
 }

@@ -233,7 +233,7 @@ const observed = <A, E, R>(
   use: (member: Member) => Effect.Effect<A, E, R>
 ): Effect.Effect<A, E | McCacheError, Exclude<R, Scope.Scope>> =>
   Effect.gen(function*() {
-    const member = yield* Open.member(options, {})
+    const member = yield* Open.member(options, {}, () => Layer.empty)
     yield* member.ready
     return yield* use(member)
   }).pipe(Effect.scoped, Effect.provide(logging))

@@ -57,6 +57,23 @@ describe("the tables of the kernel", () => {
     assert.deepStrictEqual(KernelTables.joined6(igmp6, KernelTables.bitsOf("ff02::4d43")), ["eth0"])
   })
 
+  it("tell where a group is joined, however long the names of the devices are", () => {
+    const table = `Idx	Device    : Count Querier	Group    Users Timer	Reporter
+1	lo        :     1      V3
+				010000E0     1 0:00000000		0
+2	enp65s0f0np0:     2      V3
+				030000E0     1 0:00000000		0
+				010000E0     1 0:00000000		0
+3	enp65s0f1n:     1      V3
+				030000E0     1 0:00000000		0
+4	eth0      :     1      V3
+				010000E0     1 0:00000000		0
+`
+    const joined = (group: string) => KernelTables.joined4(table, KernelTables.bitsOf(group))
+    assert.deepStrictEqual(joined("224.0.0.3"), ["enp65s0f0np0", "enp65s0f1n"])
+    assert.deepStrictEqual(joined("224.0.0.1"), ["lo", "enp65s0f0np0", "eth0"])
+  })
+
   it("that are not what they should be give nothing", () => {
     for (const text of ["", "\n\n", "one two", "x\t".repeat(40), route.slice(0, 130)]) {
       assert.deepStrictEqual(KernelTables.routes6(text), [])
