@@ -287,9 +287,9 @@ export const problems = (protocol: Protocol): ReadonlyArray<string> => {
       found.push(`${show(lesser)} must be ${relation === "<" ? "less than" : "at most"} ${show(greater)}`)
     }
   }
-  if (protocol.reassemblyIdleMillis <= protocol.abandonMillis + protocol.nackIntervalMillisMax) {
+  if (protocol.reassemblyIdleMillis <= protocol.abandonMillis + 2 * protocol.nackIntervalMillisMax) {
     found.push(
-      `${show("reassemblyIdleMillis")} must exceed ${show("abandonMillis")} + ${
+      `${show("reassemblyIdleMillis")} must exceed ${show("abandonMillis")} + 2 × ${
         show("nackIntervalMillisMax")
       }: a part ` +
         "that is still asked for must find the others"

@@ -40,7 +40,7 @@ export const list = (family: Family, system: System = networkInterfaces()): Read
   for (const [name, addresses] of Object.entries(system)) {
     for (const { address, family: its, internal } of addresses ?? []) {
       if (its !== family) continue
-      const loopback = internal && isLoopback(address)
+      const loopback = internal && (isLoopback(address) || isOfLink(address))
       found.push({
         rank: loopback ? 2 : internal ? 3 : isOfLink(address) ? 1 : 0,
         one: { address: isOfLink(address) ? `${address}%${name}` : address, name, loopback }

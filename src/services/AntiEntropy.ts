@@ -93,8 +93,8 @@ interface Gap {
 
 export interface AntiEntropy {
   readonly opened: (namespace: Namespace) => void
-  /** Starts the namespace anew: empty, and to be transferred again. */
-  readonly restart: (namespace: Namespace) => void
+  /** Starts the namespace anew: empty, and to be transferred again, after a pause. */
+  readonly restart: (namespace: Namespace, pauseMillis: number) => void
   readonly onSummary: (member: Member, summary: NamespaceSummary) => void
   readonly gap: (member: MemberId) => void
   /** A member is gone. `clean`: nothing that it sent is missing here. */
@@ -393,7 +393,7 @@ export const make = (host: Host): AntiEntropy => {
       states.set(namespace.name, state)
       if (namespace.options.mode !== 1) settle(state)
     },
-    restart: (namespace) => {
+    restart: (namespace, pauseMillis) => {
       const state = states.get(namespace.name)
       if (state === undefined) return
       state.take?.end("failed")
@@ -402,7 +402,7 @@ export const make = (host: Host): AntiEntropy => {
       state.vouched.clear()
       state.heard = heardSoFar()
       state.given = false
-      state.checkDue = time.ticks()
+      state.checkDue = time.ticks() + pauseMillis
     },
     onSummary: (member, summary) => {
       const state = states.get(summary.name)

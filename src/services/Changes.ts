@@ -93,7 +93,7 @@ export const make = Effect.fnUntraced(function*(options: {
     sinceRead: (previous, lookedUpAt, type, { clock, crc, writer }, now) => {
       if (lookedUpAt === undefined) return false
       const elapsedMillis = now - lookedUpAt
-      if (elapsedMillis > callbackWindowMillis) return false
+      if (elapsedMillis > callbackWindowMillis || callbackWindowMillis === 0) return false
       if (onChange === undefined) return true
       if (noted.length >= waitingMax) {
         counters.changesDropped++

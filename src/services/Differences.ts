@@ -12,13 +12,8 @@ import type { Destination } from "./Multicaster.ts"
 import type { Namespace } from "./Namespace.ts"
 
 export interface Differences {
-  /** A member told of a namespace that is open here; `before` is what it told last. Whether the two can share it. */
-  readonly onSummary: (
-    namespace: Namespace,
-    member: Member,
-    summary: NamespaceSummary,
-    before: NamespaceSummary | undefined
-  ) => boolean
+  /** A member told of a namespace that is open here. Whether the two can share it. */
+  readonly onSummary: (namespace: Namespace, member: Member, summary: NamespaceSummary) => boolean
   readonly onLeft: (member: Member) => void
 }
 
@@ -31,6 +26,20 @@ export const make = (host: {
   readonly publish: (event: ClusterEvent) => void
   readonly warn: (message: string) => void
 }): Differences => {
+  /** Sizes and ttl that were warned of, by member and namespace. */
+  const warned = new Map<string, Map<string, string>>()
+
+  const warn = (namespace: Namespace, member: Member, summary: NamespaceSummary): void => {
+    const ofMember = warned.get(member.id) ?? new Map<string, string>()
+    if (ofMember.get(namespace.name) === summary.sizing) return
+    warned.set(member.id, ofMember.set(namespace.name, summary.sizing))
+    const differences = NamespaceOptions.differences(namespace, summary)
+    host.warn(
+      `McCache: namespace ${JSON.stringify(namespace.name)} differs from member ${MemberLabel.of(member)}'s: ` +
+        `${NamespaceOptions.describe(differences)}. Use the same sizes and ttl at every member.`
+    )
+  }
+
   /** When each member was told last. */
   const toldTicks = new Map<string, number>()
 
@@ -47,7 +56,7 @@ export const make = (host: {
   }
 
   return {
-    onSummary: (namespace, member, summary, before) => {
+    onSummary: (namespace, member, summary) => {
       if (summary.fingerprint !== namespace.fingerprint) {
         if (!namespace.refusedMembers.has(member.id)) {
           namespace.refusedMembers.add(member.id)
@@ -56,17 +65,13 @@ export const make = (host: {
         return false
       }
       namespace.refusedMembers.delete(member.id)
-      if (summary.sizing !== namespace.sizing && before?.sizing !== summary.sizing) {
-        const differences = NamespaceOptions.differences(namespace, summary)
-        host.warn(
-          `McCache: namespace ${JSON.stringify(namespace.name)} differs from member ${MemberLabel.of(member)}'s: ` +
-            `${NamespaceOptions.describe(differences)}. Use the same sizes and ttl at every member.`
-        )
-      }
+      if (summary.sizing !== namespace.sizing) warn(namespace, member, summary)
+      else warned.get(member.id)?.delete(namespace.name)
       return true
     },
     onLeft: (member) => {
       toldTicks.delete(member.id)
+      warned.delete(member.id)
       for (const namespace of host.namespaces.values()) namespace.refusedMembers.delete(member.id)
     }
   }

@@ -36,12 +36,10 @@ export interface Drain {
   readonly look: () => void
   /** When to look again at what has to wait; `Infinity` for never. */
   readonly heldUntil: () => number
-  /** Whether writes were taken from the outboxes that have no number yet. */
-  readonly packed: () => boolean
   /** Whether there is anything to send. */
   readonly pending: () => boolean
   readonly outboxKeys: () => number
-  /** The place of the oldest thing that is not taken yet; `Infinity` for none. */
+  /** The place of the oldest thing that `next` did not give yet; `Infinity` for none. */
   readonly oldestPlace: () => number
   /** Sends a clear of a namespace that is not open here, or of all (`""`). */
   readonly clear: (namespace: string, clock: number) => void
@@ -58,6 +56,9 @@ export const make = ({ namespaces: all, operations, packer, places, protocol, se
   /** Bodies of records that are taken from the outbox but not numbered yet: at most those of one record. */
   let ready: Array<Uint8Array> = []
   let readyAt = 0
+  /** The oldest places of what is in those, and in the body that is not full. */
+  let readyPlace = Infinity
+  let bodyPlace = Infinity
   const writes = new WriteCodec.Encoder(self)
   /** Clears of all namespaces (`""`) and of those that are not open here, not sent yet. */
   const clears = new Map<string, { readonly clock: number; readonly place: number }>()
@@ -84,14 +85,16 @@ export const make = ({ namespaces: all, operations, packer, places, protocol, se
     if (isAhead(gone ? goneUnsent ?? 0 : record.clock, now)) return false
     namespace.sent(key)
     const { name } = namespace
+    const { place } = waiting
     if (gone) {
-      if (goneUnsent !== undefined) pack("DEL", name, { key, clock: goneUnsent, writer: self }, undefined)
-    } else if (record.kind === "tombstone") pack("DEL", name, record, undefined)
-    else pack("PUT", name, record, namespace.options.mode === 2 ? undefined : record.value)
+      if (goneUnsent !== undefined) pack(place, "DEL", name, { key, clock: goneUnsent, writer: self }, undefined)
+    } else if (record.kind === "tombstone") pack(place, "DEL", name, record, undefined)
+    else pack(place, "PUT", name, record, namespace.options.mode === 2 ? undefined : record.value)
     return true
   }
 
   const pack = (
+    place: number,
     tag: Write["_tag"],
     namespace: string,
     written: WriteCodec.Written,
@@ -104,23 +107,33 @@ export const make = ({ namespaces: all, operations, packer, places, protocol, se
       writes.startBody()
       length = writes.bytes(tag, namespace, written, value)
     }
+    const bodies = ready.length
     const at = packer.place(length, ready)
+    if (ready.length > bodies) getReady()
+    bodyPlace = Math.min(bodyPlace, place)
     if (at >= 0) writes.write(tag, namespace, written, value, packer.target, at)
     else {
       if (large.length < length) large = new Uint8Array(length)
       writes.write(tag, namespace, written, value, large, 0)
       for (const body of packer.add(large.subarray(0, length))) ready.push(body)
+      getReady()
       if (large.length > largeBytesKept) large = new Uint8Array(0)
     }
+  }
+
+  /** What was in the body in work is among the bodies that are ready. */
+  const getReady = (): void => {
+    readyPlace = Math.min(readyPlace, bodyPlace)
+    bodyPlace = Infinity
   }
 
   /** Takes from the outboxes, in turn, until a body is full or nothing is left. */
   const fill = (): void => {
     const now = time.now()
-    for (const [namespace, { clock }] of clears) {
+    for (const [namespace, { clock, place }] of clears) {
       if (isAhead(clock, now)) continue
       clears.delete(namespace)
-      pack("CLEAR", namespace, { clock, writer: self }, undefined)
+      pack(place, "CLEAR", namespace, { clock, writer: self }, undefined)
     }
     const namespaces = [...all.values()].filter((namespace) => namespace.outbox.size > 0)
     let idle = 0
@@ -131,8 +144,9 @@ export const make = ({ namespaces: all, operations, packer, places, protocol, se
       // It keeps its place while it waits: a flush must not pass it.
       if (clear > 0 && isAhead(clear, now)) continue
       if (clear > 0) {
+        const place = namespace.outbox.oldest()
         namespace.outbox.takeClear()
-        pack("CLEAR", namespace.name, { clock: clear, writer: self }, undefined)
+        pack(place, "CLEAR", namespace.name, { clock: clear, writer: self }, undefined)
       }
       // A namespace sends up to a datagram's worth before the next has its turn.
       while (ready.length === 0) {
@@ -145,6 +159,7 @@ export const make = ({ namespaces: all, operations, packer, places, protocol, se
     if (ready.length === 0) {
       const rest = packer.flush()
       if (rest !== undefined) ready.push(rest)
+      getReady()
     }
   }
 
@@ -154,10 +169,8 @@ export const make = ({ namespaces: all, operations, packer, places, protocol, se
     return keys
   }
 
-  const packed = (): boolean => readyAt < ready.length || !packer.isEmpty
-
   const oldestPlace = (): number => {
-    let oldest = Infinity
+    let oldest = readyAt < ready.length ? Math.min(readyPlace, bodyPlace) : bodyPlace
     for (const { place } of clears.values()) oldest = Math.min(oldest, place)
     for (const namespace of all.values()) oldest = Math.min(oldest, namespace.outbox.oldest())
     return oldest
@@ -168,6 +181,7 @@ export const make = ({ namespaces: all, operations, packer, places, protocol, se
       if (readyAt === ready.length) {
         ready = []
         readyAt = 0
+        readyPlace = Infinity
         fill()
       }
       return readyAt === ready.length ? undefined : ready[readyAt++]
@@ -176,8 +190,7 @@ export const make = ({ namespaces: all, operations, packer, places, protocol, se
       heldUntil = Infinity
     },
     heldUntil: () => heldUntil,
-    packed,
-    pending: () => packed() || outboxKeys() > 0,
+    pending: () => readyAt < ready.length || !packer.isEmpty || outboxKeys() > 0,
     outboxKeys,
     oldestPlace,
     clear: (namespace, clock) =>
@@ -188,6 +201,7 @@ export const make = ({ namespaces: all, operations, packer, places, protocol, se
       packer.flush()
       ready = []
       readyAt = 0
+      bodyPlace = Infinity
       clears.clear()
     }
   }

@@ -40,7 +40,7 @@ type Message =
   | { readonly _tag: "Gap" | "Behind"; readonly member: MemberId }
   | { readonly _tag: "Lagging"; readonly member: MemberId }
   | { readonly _tag: "Opened"; readonly namespace: Namespace }
-  | { readonly _tag: "Restart"; readonly namespace: Namespace }
+  | { readonly _tag: "Restart"; readonly namespace: Namespace; readonly pauseMillis: number }
   | {
     readonly _tag: "Ask"
     readonly to: Destination
@@ -94,7 +94,8 @@ export interface Housekeeper {
   readonly behind: (member: MemberId) => void
   readonly lagging: (member: MemberId) => void
   readonly opened: (namespace: Namespace) => void
-  readonly restart: (namespace: Namespace) => void
+  /** Starts a namespace anew, which takes from the others after a pause. */
+  readonly restart: (namespace: Namespace, pauseMillis: number) => void
   readonly ask: (
     to: Destination,
     build: (request: number) => Request,
@@ -162,7 +163,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
     checksum: (namespace, key) => told("checksum", host.checksum(namespace, key)),
     reset: (name) => {
       for (const namespace of host.namespaces.values()) {
-        if (name === undefined || name === namespace.name) restart(namespace)
+        if (name === undefined || name === namespace.name) restart(namespace, 0)
       }
     }
   })
@@ -206,10 +207,10 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
     startAnew: host.startAnew
   })
 
-  const restart = (namespace: Namespace): void => {
+  const restart = (namespace: Namespace, pauseMillis: number): void => {
     if (namespace.startAnew()) host.lostUnsent()
     namespace.sentBefore = multicaster.highest()
-    antiEntropy.restart(namespace)
+    antiEntropy.restart(namespace, pauseMillis)
     heartbeat.hurry()
   }
 
@@ -269,7 +270,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
       caughtUp ||= summary.caughtUp && before?.caughtUp === false
       const namespace = host.namespaces.get(summary.name)
       if (namespace === undefined) continue
-      if (differences.onSummary(namespace, member, summary, before)) antiEntropy.onSummary(member, summary)
+      if (differences.onSummary(namespace, member, summary)) antiEntropy.onSummary(member, summary)
     }
     if (caughtUp) multicaster.caughtUp(member.id)
   }
@@ -332,7 +333,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
         heartbeat.hurry()
         return
       case "Restart":
-        restart(message.namespace)
+        restart(message.namespace, message.pauseMillis)
         return
       case "Ask":
         requests.ask(message.to, message.build, message.done, () => message.done(undefined))
@@ -463,7 +464,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
     behind: (member) => void actor.offer({ _tag: "Behind", member }),
     lagging: (member) => void actor.offer({ _tag: "Lagging", member }),
     opened: (namespace) => void actor.offer({ _tag: "Opened", namespace }),
-    restart: (namespace) => void actor.offer({ _tag: "Restart", namespace }),
+    restart: (namespace, pauseMillis) => void actor.offer({ _tag: "Restart", namespace, pauseMillis }),
     ask: (to, build, done) => {
       if (!actor.offer({ _tag: "Ask", to, build, done })) done(undefined)
     },

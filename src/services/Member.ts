@@ -228,9 +228,11 @@ export const make = Effect.fnUntraced(function*(
       multicaster.dropClears()
       for (const namespace of namespaces.values()) {
         namespace.replica.floor = 0
-        keeper.restart(namespace)
+        keeper.restart(namespace, 0)
       }
-      if (opening.restartDetached()) waits.lost()
+      opening.restartDetached()
+      // Also what was sent: whoever refused it, as it was too far ahead, counts it as settled once it has repaired.
+      waits.lost()
     },
     publish: (event) => void Subscribers.publish(events, event, eventsWaitingMax)
   }).pipe(Scope.provide(scope))
@@ -315,7 +317,7 @@ export const make = Effect.fnUntraced(function*(
     Reports.checksum(namespaces, time.now(), name, key)
 
   const logged = <A>(what: "metrics" | "checksum", answer: A): A => {
-    keeper.answered(what, () => JSON.stringify(answer) ?? "none")
+    keeper.answered(what, () => JSON.stringify(answer ?? null))
     return answer
   }
 
@@ -375,7 +377,7 @@ export const make = Effect.fnUntraced(function*(
       if (node !== undefined) {
         return reset(node, name, () => {
           for (const namespace of namespaces.values()) {
-            if (name === undefined || name === namespace.name) keeper.restart(namespace)
+            if (name === undefined || name === namespace.name) keeper.restart(namespace, 0)
           }
         })
       }

@@ -169,17 +169,26 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<M
     if (rest !== undefined) sealTo(to, Framing.controlBody(rest))
   }
 
-  const pulse = (): Control => ({
+  const pulse = (asks = true): Control => ({
     _tag: "PULSE",
     lowest: SendStream.lowest(stream),
     highest: SendStream.highest(stream),
     physicalMillis: time.physical(),
     clock: host.clock.last,
     ready: host.ready(),
-    asks: true,
+    asks,
     floor: host.floor(),
     namespaces: []
   })
+
+  /** Tells with the farewell what was sent last: who misses some of it, or of what could not be sent, asks the others. */
+  const leave = (farewell: Control): void => {
+    if (drain.pending()) {
+      SendStream.skip(stream)
+      drain.dropAll()
+    }
+    sendControls(undefined, [pulse(false), farewell])
+  }
 
   // ------------------------------------------------------------------------------------------------ data
 
@@ -209,7 +218,9 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<M
       pulseIntervalMillis = protocol.tailPulseMillis
       pulseDue = now + pulseIntervalMillis
     }
-    if (!drain.packed()) Barriers.onSent(barriers, drain.oldestPlace(), SendStream.highest(stream), settledOf)
+    if (barriers.active.size > 0) {
+      Barriers.onSent(barriers, drain.oldestPlace(), SendStream.highest(stream), settledOf)
+    }
   }
 
   // ------------------------------------------------------------------------------------------------ repeats
@@ -240,9 +251,7 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<M
   const handle = (messages: ReadonlyArray<Message>): Effect.Effect<void> | undefined => {
     if (farewell) {
       for (const message of messages) {
-        if (message._tag === "Control" && message.operation._tag === "LEAVE") {
-          sendControls(undefined, [message.operation])
-        }
+        if (message._tag === "Control" && message.operation._tag === "LEAVE") leave(message.operation)
       }
       return dispatch()
     }
@@ -255,7 +264,11 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<M
     for (const message of messages) {
       switch (message._tag) {
         case "Control": {
-          if (message.operation._tag === "LEAVE") farewell = true
+          if (message.operation._tag === "LEAVE") {
+            farewell = true
+            leave(message.operation)
+            break
+          }
           const group = controls.get(message.to?.id)
           if (group === undefined) controls.set(message.to?.id, { to: message.to, list: [message.operation] })
           else group.list.push(message.operation)

@@ -27,6 +27,10 @@ export interface CacheOptions<V> extends NamespaceOptions.NamespaceOptions {
   readonly onChange?: ((change: ChangedSinceRead) => void) | undefined
 }
 
+/** So many broken folds within this time, and the namespace is transferred anew only when as much has passed. */
+const brokenMax = 3
+const brokenMillis = 60_000
+
 /** An open namespace, with what it was asked for and what that came to. */
 interface Opened {
   readonly core: CacheCore<never>
@@ -78,7 +82,7 @@ export interface Opening {
   /** Writes through it are above `clock`, whatever this member knows. */
   readonly detach: (name: string, options: NamespaceOptions.NamespaceOptions, clock: number) => CacheCore<unknown>
   /** The detached start anew. Whether something goes with it that was not sent yet. */
-  readonly restartDetached: () => boolean
+  readonly restartDetached: () => void
 }
 
 export const make = (host: Host): Opening => {
@@ -95,12 +99,18 @@ export const make = (host: Host): Opening => {
     wakeMulticaster: multicaster.wake,
     overflowed: multicaster.skip,
     broken: (namespace) => {
-      // Three broken folds in a minute, and the namespace stays empty: something is wrong that starting anew won't mend.
+      // Three broken folds in a minute: something is wrong that starting anew won't mend.
       const now = time.ticks()
-      const times = [...(broken.get(namespace.name) ?? []).filter((at) => now - at < 60_000), now]
+      const times = [...(broken.get(namespace.name) ?? []).filter((at) => now - at < brokenMillis), now]
       broken.set(namespace.name, times)
-      if (times.length < 3) housekeeper.restart(namespace)
-      else namespace.startAnew()
+      if (times.length < brokenMax) return housekeeper.restart(namespace, 0)
+      runLog(Effect.logError(
+        `McCache: namespace ${
+          JSON.stringify(namespace.name)
+        } broke an invariant ${times.length} times within a minute: ` +
+          "it stays empty for a minute, but for what is written meanwhile. Please report this"
+      ))
+      housekeeper.restart(namespace, brokenMillis)
     }
   })
 
@@ -179,9 +189,7 @@ export const make = (host: Host): Opening => {
     open,
     detach,
     restartDetached: () => {
-      let lost = false
-      for (const { namespace } of detached.values()) if (namespace.startAnew()) lost = true
-      return lost
+      for (const { namespace } of detached.values()) namespace.startAnew()
     }
   }
 }

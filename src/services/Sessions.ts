@@ -186,6 +186,8 @@ export const prove = (
   if (self.trusted.size >= self.protocol.sessionsMax) return undefined
   self.strangers.delete(header.sender)
   const before = self.forgotten.get(header.sender)
+  // Counters rise within an epoch: those of a PROOF that was sealed in the next one are of the former.
+  const isOfEpoch = proof.unicast < header.counter
   const session: Session = {
     id: header.sender,
     address,
@@ -210,8 +212,8 @@ export const prove = (
       ? before
       : {
         epoch: header.epoch,
-        multicast: ReplayWindow.make(proof.multicast),
-        unicast: ReplayWindow.make(proof.unicast)
+        multicast: ReplayWindow.make(isOfEpoch ? proof.multicast : 0),
+        unicast: ReplayWindow.make(isOfEpoch ? proof.unicast : 0)
       },
     former: undefined,
     dataTicks: -Infinity

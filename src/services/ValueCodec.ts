@@ -94,7 +94,7 @@ const messageOf = (error: unknown): string => error instanceof Error ? error.mes
 const anything: ValueCodec<unknown> = { encode, decode }
 
 /**
- * Whatever the structured clone algorithm takes. Without a Schema nothing can check that what other members wrote is a
+ * Whatever the structured clone algorithm takes; of arrays their items, and no properties beside them. Without a Schema nothing can check that what other members wrote is a
  * `V`: the cast is the caller's word.
  */
 export const structured = <V = unknown>(): ValueCodec<V> => anything as ValueCodec<V>

@@ -2,6 +2,7 @@
  * Waiting for other members: `ready`, `flush`, and `set` with `ack` (section 7 of the design, "Waits"). A wait is fixed at
  * the call, fails with `AckTimeout` naming who is late, and with `Closed` when the member is closed meanwhile.
  */
+import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -68,6 +69,12 @@ export const timeoutMillis = (timeout: Duration.Input | undefined, otherwise: nu
   return Math.min(millis, TimeInput.millisMax)
 }
 
+/** What is left of the time that a wait was given. */
+interface Patience {
+  readonly left: number
+  readonly millis: number
+}
+
 const late = (text: string) => Effect.fail(McCacheError.make("AckTimeout", text))
 
 export const make = ({ closed, housekeeper, multicaster, places, protocol }: Host): Waits => {
@@ -101,7 +108,10 @@ export const make = ({ closed, housekeeper, multicaster, places, protocol }: Hos
   }
 
   /** Waits for members to settle everything that is in the outbox or was sent before now. */
-  const barrier = (needed: number | "all", millis: number): Effect.Effect<Flushed, McCacheError.McCacheError> =>
+  const barrier = (
+    needed: number | "all",
+    { left, millis }: Patience
+  ): Effect.Effect<Flushed, McCacheError.McCacheError> =>
     Effect.suspend(() => {
       const ids = [...housekeeper.membership.members.keys()]
       if (ids.length === 0 && (needed === "all" || needed <= 0)) return Effect.succeed({ members: 0, left: [] })
@@ -120,8 +130,8 @@ export const make = ({ closed, housekeeper, multicaster, places, protocol }: Hos
         multicaster.wake()
         return Effect.sync(() => Barriers.remove(multicaster.barriers, barrier))
       })
-      return unlessEnded(Effect.raceFirst(wait, Deferred.await(lost))).pipe(Effect.timeoutOrElse({
-        duration: millis,
+      return unlessEnded(wait).pipe(Effect.timeoutOrElse({
+        duration: left,
         orElse: () => {
           const names = [...made?.awaited ?? []].map(nameOf)
           return late(
@@ -133,8 +143,27 @@ export const make = ({ closed, housekeeper, multicaster, places, protocol }: Hos
       }))
     })
 
+  /** First waits until the barrier can be made, of the same time, then for the barrier; what is lost in either fails both. */
+  const waiting = <A>(
+    first: Effect.Effect<void, McCacheError.McCacheError>,
+    millis: number,
+    then: (patience: Patience) => Effect.Effect<A, McCacheError.McCacheError>
+  ): Effect.Effect<A, McCacheError.McCacheError> =>
+    Effect.suspend(() => {
+      const both = Effect.gen(function*() {
+        const began = yield* Clock.currentTimeNanos
+        yield* Effect.timeoutOrElse(first, {
+          duration: millis,
+          orElse: () => late(`This member is not ready after ${millis} ms: wait for ready first.`)
+        })
+        const elapsed = Number((yield* Clock.currentTimeNanos) - began) / 1e6
+        return yield* then({ left: Math.max(0, millis - elapsed), millis })
+      })
+      return Effect.raceFirst(both, Deferred.await(lost))
+    })
+
   /** How many other members that is now. */
-  const neededFor = (ack: Acknowledgement): number | "all" => {
+  const neededFor = (ack: Acknowledgement, isWritten: boolean): number | "all" => {
     const others = housekeeper.membership.members.size
     if (ack === "all") return "all"
     // A majority of all members; this one has what it wrote.
@@ -149,14 +178,15 @@ export const make = ({ closed, housekeeper, multicaster, places, protocol }: Hos
     if (ack > others && housekeeper.acquainted()) {
       throw McCacheError.make(
         "AckTimeout",
-        `ack asks for ${ack} other members, but only ${others} are known: ask for fewer, or start more.`
+        `ack asks for ${ack} other members, but only ${others} are known: ask for fewer, or start more. ` +
+          (isWritten ? "What was written stands." : "Nothing was written.")
       )
     }
     return ack
   }
 
   const resolve = (ack: Acknowledgement, options: WaitOptions) => ({
-    needed: neededFor(ack),
+    needed: neededFor(ack, false),
     millis: timeoutMillis(options.timeout, protocol.ackTimeoutMillis)
   })
 
@@ -164,22 +194,19 @@ export const make = ({ closed, housekeeper, multicaster, places, protocol }: Hos
     ready: ready.pipe(Effect.withSpan("McCache.ready")),
     flush: (options = {}) =>
       attempt(() => timeoutMillis(options.timeout, protocol.ackTimeoutMillis)).pipe(
-        Effect.flatMap((millis) =>
-          ready.pipe(
-            Effect.timeoutOrElse({
-              duration: millis,
-              orElse: () => late(`This member is not ready after ${millis} ms: wait for ready first.`)
-            }),
-            Effect.andThen(barrier("all", millis))
-          )
-        ),
+        Effect.flatMap((millis) => waiting(ready, millis, (patience) => barrier("all", patience))),
         Effect.withSpan("McCache.flush")
       ),
     check: (ack, options = {}) => void resolve(ack, options),
     acknowledged: (ack, options = {}) =>
-      acquainted.pipe(
-        Effect.andThen(attempt(() => resolve(ack, options))),
-        Effect.flatMap(({ millis, needed }) => unlessEnded(barrier(needed, millis))),
+      attempt(() => resolve(ack, options)).pipe(
+        Effect.flatMap(({ millis }) =>
+          waiting(acquainted, millis, (patience) =>
+            Effect.flatMap(
+              attempt(() => neededFor(ack, true)),
+              (needed) => barrier(needed, patience)
+            ))
+        ),
         Effect.asVoid,
         Effect.withSpan("McCache.acknowledged")
       ),
@@ -188,7 +215,7 @@ export const make = ({ closed, housekeeper, multicaster, places, protocol }: Hos
       lost = Deferred.makeUnsafe()
       Deferred.doneUnsafe(
         waiting,
-        late("This member started anew, and lost what it had written and not sent yet: write it again.")
+        late("This member started anew, and lost what it had written and others have not applied yet: write it again.")
       )
     },
     end: () => void Deferred.doneUnsafe(ended, Effect.fail(closedError()))

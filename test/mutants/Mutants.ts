@@ -590,9 +590,9 @@ export const mutants: ReadonlyArray<Mutant> = [
     name: "foreign write sent as one's own",
     what: "A record keeps its writer, whoever sends it.",
     file: "src/services/Drain.ts",
-    find: `else pack("PUT", name, record, `,
+    find: `else pack(place, "PUT", name, record, `,
     replace:
-      `else pack("PUT", name, { key, clock: record.clock, expiresAt: record.expiresAt, crc: record.crc, writer: self }, `,
+      `else pack(place, "PUT", name, { key, clock: record.clock, expiresAt: record.expiresAt, crc: record.crc, writer: self }, `,
     invariants: [1, 4]
   },
   {
@@ -656,6 +656,87 @@ export const mutants: ReadonlyArray<Mutant> = [
     find: `while (self.bytes > self.retainBytesMax && self.lowest < self.highest) drop(self)`,
     replace: ``,
     invariants: [6]
+  },
+  {
+    name: "too large a value forgets what is to come",
+    what: "What is too large for the taker raises its forget line only when all that is older has come.",
+    file: repair,
+    by: "test/domain/Repair.test.ts",
+    find: `      self.outgrown.push(item)`,
+    replace: `      replica.forget = Math.max(replica.forget, item.clock)`,
+    invariants: [3]
+  },
+  {
+    name: "requests that cannot be sent",
+    what: "A WANT asks for no more keys than one may hold.",
+    file: "src/services/Take.ts",
+    by: "test/services/Take.test.ts",
+    find: ` || keys.length >= wantKeysMax`,
+    replace: ``,
+    invariants: [10]
+  },
+  {
+    name: "one gap given up after the other",
+    what: "Gaps that are about as old are given up together: each holds up the sender's window.",
+    file: receiveStream,
+    by: "test/domain/ReceiveStream.test.ts",
+    find: `abandonUpTo(self, Math.max(firstGapEnd(self), Math.min(self.missingUpTo, self.nackedUpTo)))`,
+    replace: `abandonUpTo(self, firstGapEnd(self))`,
+    invariants: [10]
+  },
+  {
+    name: "barriers only when nothing waits",
+    what: "A barrier has its number as soon as all before it was sent, whatever is written since.",
+    file: multicaster,
+    by: "test/services/McCacheService.waits.test.ts",
+    find: `    if (barriers.active.size > 0) {`,
+    replace: `    if (!drain.pending()) {`,
+    invariants: [9]
+  },
+  {
+    name: "places of what is packed forgotten",
+    what: "What was taken from the outbox and has no number yet is not sent: no barrier passes it.",
+    file: "src/services/Drain.ts",
+    by: "test/services/McCacheService.waits.test.ts",
+    find: `    let oldest = readyAt < ready.length ? Math.min(readyPlace, bodyPlace) : bodyPlace`,
+    replace: `    let oldest = Infinity`,
+    invariants: [9]
+  },
+  {
+    name: "flush of what a start anew threw away",
+    what: "Who waits for others to apply what is lost here fails, whatever it waits for at that moment.",
+    file: "src/services/Waits.ts",
+    by: "test/simulation/waits.test.ts",
+    find: `      return Effect.raceFirst(both, Deferred.await(lost))`,
+    replace: `      return both`,
+    invariants: [9]
+  },
+  {
+    name: "farewell without the last number",
+    what: "Who missed what a leaver sent last, or could not send, takes its farewell for a death.",
+    file: multicaster,
+    by: "test/services/McCacheService.waits.test.ts",
+    find: `[pulse(false), farewell]`,
+    replace: `[farewell]`,
+    invariants: [2]
+  },
+  {
+    name: "counters of the former epoch",
+    what: "A PROOF that was sealed in the next epoch tells counters of the former: they hold for nothing that follows.",
+    file: sessions,
+    by: "test/services/Sessions.test.ts",
+    find: `const isOfEpoch = proof.unicast < header.counter`,
+    replace: `const isOfEpoch = true`,
+    invariants: [3]
+  },
+  {
+    name: "the rest of a record that was given up",
+    what: "No part counts as taken of a record whose first parts were dropped.",
+    file: "src/domain/Reassembly.ts",
+    by: "test/domain/Reassembly.test.ts",
+    find: `  if (known === undefined && recordId <= self.givenUp) return { _tag: "Full" }`,
+    replace: ``,
+    invariants: [9]
   },
   {
     name: "reassembly never freed",

@@ -2,6 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { McCache } from "../../src/runtime/McCache.ts"
 import * as Cluster from "../../src/runtime/testing/Cluster.ts"
@@ -23,6 +24,36 @@ describe("flush and ready", () => {
         if (flushing.pollUnsafe() !== undefined) assert.strictEqual(yield* reader.size, 2_000)
       }
       assert.deepStrictEqual(yield* Fiber.join(flushing), { members: 1, left: [] })
+    }))
+
+  it.effect("flush does not pass what is taken from the outbox and has no number yet, as the window is closed", () =>
+    Effect.gen(function*() {
+      const { a, cluster, reader, writer } = yield* pair({}, { options: { protocol: { windowInitial: 4 } } })
+      cluster.faults({ delay: { minMillis: 5, maxMillis: 5 } })
+      // Each takes a datagram, which is full only when the next one is taken: the fifth is left over.
+      for (let index = 0; index < 5; index++) yield* writer.set(index, "x".repeat(1_000))
+      const flushing = yield* Effect.forkChild(a.mccache.flush())
+      while (flushing.pollUnsafe() === undefined) yield* cluster.advance(1)
+      assert.strictEqual(yield* reader.size, 5)
+      assert.deepStrictEqual(yield* Fiber.join(flushing), { members: 1, left: [] })
+    }))
+
+  it.effect("flush passes what was written before, though more is written all the time than can be sent", () =>
+    Effect.gen(function*() {
+      const { a, cluster, reader, writer } = yield* pair({ max: 8_000 }, {
+        options: { protocol: { windowInitial: 4 } }
+      })
+      cluster.faults({ delay: { minMillis: 5, maxMillis: 5 } })
+      yield* writer.set("first", 1)
+      const flushing = yield* Effect.forkChild(a.mccache.flush())
+      let written = 0
+      for (let turn = 0; flushing.pollUnsafe() === undefined && turn < 5_000; turn++) {
+        for (let more = 0; more < 400; more++) yield* writer.set(written++ % 8_000, "x".repeat(100))
+        yield* cluster.advance(1)
+        assert.isAbove((yield* writer.metrics).outbox, 0)
+      }
+      assert.deepStrictEqual(yield* Fiber.join(flushing), { members: 1, left: [] })
+      assert.strictEqual(yield* reader.get("first").pipe(Effect.map(Option.getOrUndefined)), 1)
     }))
 
   it.effect("flush fails with AckTimeout that names who has not applied it, and alone succeeds at once", () =>
@@ -211,6 +242,20 @@ describe("events, layers and the end", () => {
       yield* cluster.advance("5 seconds")
       yield* Fiber.join(leaving)
       assert.strictEqual(yield* reader.size, 200)
+    }))
+
+  it.effect("a farewell of which something before is missing is no clean one: others drop what may be old", () =>
+    Effect.gen(function*() {
+      const { cluster, reader, writer } = yield* pair({ mode: 2 }, { options: { protocol: { closeTimeoutMillis: 0 } } })
+      yield* reader.getOrSet("k", Effect.succeed("old"))
+      cluster.faults({ loss: 1 })
+      yield* cluster.advance(10)
+      yield* writer.set("k", "new")
+      yield* cluster.advance(1)
+      cluster.faults({})
+      yield* Effect.forkChild(cluster.leave("a"))
+      yield* cluster.advance("1 second")
+      assert.isFalse(yield* reader.has("k"))
     }))
 
   it.effect("a program that yields McCache runs on a simulated member", () =>

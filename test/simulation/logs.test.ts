@@ -137,6 +137,28 @@ describe("at level debug", () => {
       })))
 })
 
+describe("members whose namespaces have other sizes", () => {
+  it.effect("are told of in both logs, once, also where one heard of the other's before it opened its own", () =>
+    recorded("Warn", (lines) =>
+      Effect.gen(function*() {
+        const cluster = yield* Cluster.make()
+        const a = yield* cluster.join("a")
+        const b = yield* cluster.join("b")
+        yield* a.mccache.cache("n", { max: 10 })
+        yield* cluster.advance("5 seconds")
+        yield* b.mccache.cache("n", { max: 20 })
+        yield* cluster.advance("10 seconds")
+        const told = lines.filter(({ message }) => message.includes("differs from member"))
+        assert.sameMembers(told.map(({ member }) => member), [a, b].map(({ member }) => member.id.slice(0, 8)))
+        yield* cluster.kill("b")
+        yield* cluster.advance("30 seconds")
+        const c = yield* cluster.join("c")
+        yield* c.mccache.cache("n", { max: 20 })
+        yield* cluster.advance("5 seconds")
+        assert.strictEqual(lines.filter(({ message }) => message.includes("differs from member")).length, 4)
+      })))
+})
+
 describe("at level trace", () => {
   it.effect("also what the protocol says of itself is a line", () =>
     recorded("Trace", (lines) =>

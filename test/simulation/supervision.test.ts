@@ -87,3 +87,36 @@ describe("killing a fiber", () => {
       }
     }).pipe(Effect.scoped))
 })
+
+describe("a fold that breaks", () => {
+  it.effect("again and again leaves its namespace empty for a minute, which is no donor then, and is transferred anew", () =>
+    Effect.gen(function*() {
+      const { cluster } = yield* start(54)
+      const [a, b] = [cluster.node("a").member, cluster.node("b").member]
+      const held = b.namespaces().get("n") ?? assert.fail("it is open")
+      a.cache<number>("n").set("before", 0)
+      yield* cluster.advance("1 second")
+      let breaks = 0
+      const stop = cluster.witness({
+        folded: (member, _, event) => {
+          if (member !== b.id || event._tag !== "Put" || event.key !== `k${breaks}`) return
+          breaks++
+          throw new Error("a defect")
+        }
+      })
+      for (let times = 0; times < 3; times++) {
+        assert.isTrue(b.cache("n").has("before"))
+        a.cache<number>("n").set(`k${times}`, times)
+        yield* cluster.advance("10 seconds")
+        assert.strictEqual(breaks, times + 1)
+      }
+      stop()
+      assert.isFalse(held.caughtUp)
+      assert.isFalse(b.cache("n").has("before"))
+      yield* cluster.advance("40 seconds")
+      assert.isFalse(held.caughtUp)
+      yield* cluster.advance("12 seconds")
+      assert.isTrue(held.caughtUp)
+      assert.deepStrictEqual([...b.cache<number>("n").keys()].sort(), ["before", "k0", "k1", "k2"])
+    }).pipe(Effect.scoped))
+})

@@ -196,6 +196,51 @@ describe("flush", () => {
       assert.isTrue(flushed)
     }))
 
+  for (const way of ["flush", "ack", "clear"] as const) {
+    it.effect(`fails when this member starts anew before it knows the others: ${way}`, () =>
+      Effect.gen(function*() {
+        const { cluster } = yield* start(73, 0, ["a", "b"])
+        // Its clock is corrected as soon as it meets the others, and what it wrote by it goes.
+        const { mccache, member } = yield* cluster.join("late", { skewMillis: 10_000 })
+        if (way === "clear") yield* mccache.clear()
+        else member.cache<number>("n").set("k", 1)
+        const waiting = yield* Effect.forkChild(
+          way === "ack" ? member.acknowledged("all") : Effect.asVoid(mccache.flush())
+        )
+        yield* cluster.advance("6 seconds")
+        assert.strictEqual(failedWith(waiting), "AckTimeout")
+        assert.isFalse(member.cache("n").has("k"))
+      }))
+  }
+
+  it.effect("fails when what was sent under a clock that jumped was refused, and this member starts anew", () =>
+    Effect.gen(function*() {
+      const { cluster } = yield* start(74, 0, ["a", "b"])
+      const younger = cluster.nodes().reduce((one, two) => one.member.id > two.member.id ? one : two)
+      younger.skew(20_000)
+      const cache = younger.member.cache<number>("n")
+      cache.set("k", 1)
+      const waiting = yield* Effect.forkChild(younger.mccache.flush({ timeout: 60 }))
+      yield* cluster.advance("30 seconds")
+      assert.isFalse(cache.has("k"))
+      assert.strictEqual(failedWith(waiting), "AckTimeout")
+    }))
+
+  it.effect("takes no longer than its timeout, also where it must first learn who is there", () =>
+    Effect.gen(function*() {
+      const cluster = yield* Cluster.make({ seed: 75, options: { protocol: { joinWaitMillis: 1_000 } } })
+      const { mccache, member } = yield* cluster.join("a")
+      member.cache<number>("n").set("k", 1)
+      const waiting = [
+        yield* Effect.forkChild(member.acknowledged(1, { timeout: 0.1 })),
+        yield* Effect.forkChild(mccache.flush({ timeout: 0.1 }))
+      ]
+      yield* cluster.advance(99)
+      for (const fiber of waiting) assert.isUndefined(fiber.pollUnsafe())
+      yield* cluster.advance(1)
+      for (const fiber of waiting) assert.strictEqual(failedWith<unknown>(fiber), "AckTimeout")
+    }))
+
   it.effect("members that start a namespace anew at the same moment do not wait for each other", () =>
     Effect.gen(function*() {
       const { cacheOf, cluster } = yield* start(71, 0)
