@@ -76,6 +76,8 @@ interface State {
   heard: ReadonlyMap<MemberId, number>
   /** Whether a donor has given it: it has caught up when what that one lacked is had, too. */
   given: boolean
+  /** Takes in a row that said nothing, as the donor's clock is in another quantum. */
+  disagreed: number
   checkDue: number
 }
 
@@ -110,6 +112,11 @@ const differingPatience = 10
 /** A replica that did not change for this long is quiet: its digest may be compared. */
 const quietMillis = 150
 const retryMillis = 250
+/**
+ * Between clocks that agree one take or two in a row fall on different sides of a quantum's end. Those of a newcomer and of somebody
+ * whose clock is off may disagree until it has caught up, and counts: it takes all the same, and compares more than differs.
+ */
+const disagreementsMax = 20
 
 export const make = (host: Host): AntiEntropy => {
   const { counters, membership, protocol, time } = host
@@ -132,7 +139,13 @@ export const make = (host: Host): AntiEntropy => {
     const conclusive = kind === "join" || isOwed(state, donor.id)
     state.take = Take.start(
       host,
-      { conclusive, donor, kind, namespace: state.namespace },
+      {
+        conclusive,
+        donor,
+        kind,
+        namespace: state.namespace,
+        anyQuantum: !state.namespace.caughtUp && state.disagreed >= disagreementsMax
+      },
       (take, how) => {
         told(how, take.records())
         ended(state, take, how)
@@ -144,6 +157,7 @@ export const make = (host: Host): AntiEntropy => {
     const now = time.ticks()
     takes--
     state.take = undefined
+    state.disagreed = how === "retry" ? state.disagreed + 1 : 0
     state.differing.delete(donor)
     counters.repairedRecords += records()
     if (kind === "repair" && records() > 0) host.incoherent(state.namespace, donor, records())
@@ -388,6 +402,7 @@ export const make = (host: Host): AntiEntropy => {
         vouched: new Map(),
         heard: heardSoFar(),
         given: false,
+        disagreed: 0,
         checkDue: now
       }
       states.set(namespace.name, state)

@@ -59,18 +59,20 @@ const wantBytesMax = 131_072
 /** Begins a take. `ended` is called once, after this has returned. */
 export const start = (
   { pieceBytes, requests, time }: Host,
-  { conclusive, donor, kind, namespace }: {
+  { anyQuantum, conclusive, donor, kind, namespace }: {
     readonly donor: Member
     readonly kind: Take["kind"]
     readonly namespace: Namespace
     /** Whether what the donor does not list is gone, even if it is of another size. */
     readonly conclusive: boolean
+    /** Whether digests are compared although the two do not agree on the time. */
+    readonly anyQuantum: boolean
   },
   ended: (take: Take, how: Ending) => void
 ): Take => {
   const { name, replica } = namespace
   const sameSizes = (donor.summaries.get(name)?.sizing ?? namespace.sizing) === namespace.sizing
-  const repair = Repair.start(replica, kind, conclusive || sameSizes)
+  const repair = Repair.start(replica, anyQuantum ? "join" : kind, conclusive || sameSizes)
   const asked = new Set<number>()
   /** Buckets to be listed yet. */
   let buckets: Array<number> = []

@@ -71,7 +71,7 @@ it.effect("asks for the copies of a large bucket in requests that can be sent, h
           nextDue: () => Infinity
         }
       },
-      { donor, kind: "join", namespace, conclusive: true },
+      { donor, kind: "join", namespace, conclusive: true, anyQuantum: false },
       () => undefined
     )
     const wanted = new Set<unknown>()

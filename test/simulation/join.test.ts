@@ -221,6 +221,30 @@ describe("ready", () => {
       assert.strictEqual(opened.peek("k"), 1)
     }).pipe(Effect.scoped))
 
+  it.effect("comes although the elder's clock is off, which the other follows until there are three", () =>
+    Effect.gen(function*() {
+      // Which of the two is its donor is chance.
+      for (let seed = 1; seed <= 8; seed++) {
+        const cluster = yield* Cluster.make({ seed, options, faults: { delay: { minMillis: 0.5, maxMillis: 1 } } })
+        for (const name of ["a", "b"]) (yield* cluster.join(name)).member.cache("n")
+        yield* cluster.advance("2 seconds")
+        const elder = cluster.nodes().reduce((one, two) => one.member.id < two.member.id ? one : two)
+        elder.skew(4_000)
+        // The other refuses it, and is the newcomer's donor all the same: what it lacks is had from the elder.
+        const writes = elder.member.cache<number>("n")
+        writes.set("k", 0)
+        const { member } = yield* cluster.join("c")
+        for (let write = 1; write <= 40; write++) {
+          writes.set("k", write)
+          yield* cluster.advance(10)
+          if (write === 20) member.cache("n")
+        }
+        yield* cluster.advance("10 seconds")
+        assert.isTrue(member.namespaces().get("n")?.caughtUp, `seed ${seed}`)
+        assert.strictEqual(member.cache("n").get("k"), 40)
+      }
+    }).pipe(Effect.scoped))
+
   it.effect("tells of all namespaces, however many there are", () =>
     Effect.gen(function*() {
       const cluster = yield* Cluster.make({ options, faults: { delay: { minMillis: 1, maxMillis: 2 } } })
