@@ -236,14 +236,14 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
     }
   })
 
-  const pulse = (namespaces: ReadonlyArray<NamespaceSummary>): Control => ({
+  const pulse = (namespaces: ReadonlyArray<NamespaceSummary>, asks = false): Control => ({
     _tag: "PULSE",
     lowest: multicaster.lowest(),
     highest: multicaster.highest(),
     physicalMillis: time.physical(),
     clock: host.clock.last,
     ready: joining.ready(),
-    asks: false,
+    asks,
     floor: host.floor(),
     namespaces
   })
@@ -415,6 +415,12 @@ export const start = Effect.fnUntraced(function*(host: Host): Effect.fn.Return<H
       for (const namespace of host.namespaces.values()) Replica.sweep(namespace.replica, time.now())
       responder.sweep()
       heartbeat.beat()
+      // Whose first acknowledgement was lost does not count yet: nothing is kept for it. It is asked, alone, for another.
+      for (const member of membership.members.values()) {
+        if (member.metMillis < now && multicaster.lagOf(member.id) === undefined) {
+          multicaster.send(member, pulse([], true))
+        }
+      }
       const judged = Membership.tick(membership, now)
       for (const member of judged.suspected) publish({ type: "suspected", member: member.id })
       for (const member of judged.removed) remove(member, "removed")

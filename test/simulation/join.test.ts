@@ -14,6 +14,28 @@ const watched = <A, E>(effect: Effect.Effect<A, E>) =>
     join: Fiber.join(fiber)
   }))
 
+describe("a member whose first acknowledgement was lost", () => {
+  it.effect("has what is sent kept for it all the same, and misses nothing for good", () =>
+    Effect.gen(function*() {
+      for (let seed = 1; seed <= 30; seed++) {
+        const cluster = yield* Cluster.make({ seed, options, faults: { loss: 0.4 } })
+        for (const name of ["a", "b", "c"]) (yield* cluster.join(name)).member.cache("n")
+        yield* cluster.advance("500 millis")
+        cluster.faults({})
+        yield* cluster.advance("5 seconds")
+        cluster.faults({ loss: 0.4 })
+        for (const { member } of cluster.nodes()) member.cache("n").set(member.id, seed)
+        yield* cluster.advance(5)
+        cluster.faults({})
+        yield* cluster.advance("5 seconds")
+        for (const { member } of cluster.nodes()) {
+          assert.strictEqual(member.cache("n").size, 3)
+          assert.strictEqual(member.localMetrics().network.abandoned, 0, `seed ${seed}`)
+        }
+      }
+    }).pipe(Effect.scoped))
+})
+
 describe("a member that starts a minute late", () => {
   const late = (loss: number) =>
     Effect.gen(function*() {
