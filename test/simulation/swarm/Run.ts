@@ -342,12 +342,16 @@ const runIn = Effect.fnUntraced(function*(
     settleHeartbeatsMax * plan.heartbeatMillis,
     clocksMillis(plan) + 4 * plan.heartbeatMillis
   )
-  while (now - healedAt < settleMillisMax) {
+  let settledMillis = 0
+  while (true) {
     yield* advanceTo(now + plan.heartbeatMillis)
-    if (now - healedAt >= least * plan.heartbeatMillis && done()) break
+    settledMillis = now - healedAt
+    const late = settledMillis >= settleMillisMax
+    if (!late && (settledMillis < least * plan.heartbeatMillis || !done())) continue
+    yield* advanceTo(now + 2 * plan.heartbeatMillis)
+    // A clock that jumped may be corrected only after all have come together: its member starts anew, and takes once more.
+    if (late || !plan.jumping || done()) break
   }
-  const settledMillis = now - healedAt
-  yield* advanceTo(now + 2 * plan.heartbeatMillis)
   converged()
   if (unheardOf !== undefined) Checks.nothingGivenUp(cluster, unheardOf.unheard)
   if (plan.rests) {
