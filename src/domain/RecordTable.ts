@@ -1,8 +1,10 @@
 /**
  * Records by key: entries in the order of a `Map`, and tombstones, which are in a `Map` of their own, so that iteration does not step
- * over them. A record does not change its kind: what takes its place is set after it was deleted. What a lookup reads (whether the entry is fresh, its decoded value) and writes (when
- * it was) lies side by side in arrays, at the record's slot: in a large cache each object that a lookup would touch is an access to
- * memory, and one to the tables by which the processor finds it, 150 ns with 100,000 entries.
+ * over them. A record does not change its kind: what takes its place is set after it was deleted.
+ *
+ * What a lookup reads (whether the entry is fresh, its decoded value) and writes (when it was) lies side by side in arrays, at the
+ * record's slot: in a large cache each object that a lookup would touch is an access to memory, and one to the tables by which the
+ * processor finds it, 150 ns with 100,000 entries.
  *
  * Guaranteed: a record has one slot while it is here, and what is at the slot is its own.
  */

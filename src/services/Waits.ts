@@ -185,22 +185,22 @@ export const make = ({ closed, housekeeper, multicaster, places, protocol }: Hos
     return ack
   }
 
-  const resolve = (ack: Acknowledgement, options: WaitOptions) => ({
-    needed: neededFor(ack, false),
-    millis: timeoutMillis(options.timeout, protocol.ackTimeoutMillis)
-  })
+  const millisOf = ({ timeout }: WaitOptions): number => timeoutMillis(timeout, protocol.ackTimeoutMillis)
 
   return {
     ready: ready.pipe(Effect.withSpan("McCache.ready")),
     flush: (options = {}) =>
-      attempt(() => timeoutMillis(options.timeout, protocol.ackTimeoutMillis)).pipe(
+      attempt(() => millisOf(options)).pipe(
         Effect.flatMap((millis) => waiting(ready, millis, (patience) => barrier("all", patience))),
         Effect.withSpan("McCache.flush")
       ),
-    check: (ack, options = {}) => void resolve(ack, options),
+    check: (ack, options = {}) => {
+      neededFor(ack, false)
+      millisOf(options)
+    },
     acknowledged: (ack, options = {}) =>
-      attempt(() => resolve(ack, options)).pipe(
-        Effect.flatMap(({ millis }) =>
+      attempt(() => millisOf(options)).pipe(
+        Effect.flatMap((millis) =>
           waiting(acquainted, millis, (patience) =>
             Effect.flatMap(
               attempt(() => neededFor(ack, true)),
@@ -211,10 +211,10 @@ export const make = ({ closed, housekeeper, multicaster, places, protocol }: Hos
         Effect.withSpan("McCache.acknowledged")
       ),
     lost: () => {
-      const waiting = lost
+      const before = lost
       lost = Deferred.makeUnsafe()
       Deferred.doneUnsafe(
-        waiting,
+        before,
         late("This member started anew, and lost what it had written and others have not applied yet: write it again.")
       )
     },
